@@ -1,0 +1,3 @@
+//! The `umbra` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The resources operators write: manifests, validation, and compiling them for a node.

@@ -1,0 +1,3 @@
+//! The `umbractl` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Generated protobuf, conversions, and the delta protocol's two state machines.
