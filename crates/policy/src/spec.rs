@@ -54,6 +54,18 @@ pub enum PathSpec {
     Template(String),
 }
 
+impl PathSpec {
+    /// The kind's name: `exact`, `prefix`, `regex` or `template`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            PathSpec::Exact(_) => "exact",
+            PathSpec::Prefix(_) => "prefix",
+            PathSpec::Regex(_) => "regex",
+            PathSpec::Template(_) => "template",
+        }
+    }
+}
+
 /// A condition on a named header, cookie or query parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldSpec {
