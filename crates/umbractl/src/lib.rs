@@ -1,0 +1,1 @@
+//! Umbra's command line.

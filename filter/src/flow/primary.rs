@@ -1,0 +1,218 @@
+//! Role primary: what happens to a request on its way in.
+
+use crate::flow::config::Primary;
+use crate::flow::counters::Outcome;
+use crate::flow::headers::{Edit, MIRROR_1, MIRROR_2, PAIR, SHADOW, SLOT, STAMP, is_reserved};
+use crate::flow::shared::SharedData;
+use crate::flow::vm::{Rules, Vm};
+use std::net::IpAddr;
+use std::rc::Rc;
+use umbra_policy::pair::PairId;
+use umbra_policy::{BodyLength, MirrorRole, Policy, RequestView, ShadowId, Skip, Slot, StampId, decide};
+
+/// The longest value of `x-umbra-stamp`, in bytes. A request may fit thousands of stamps, and servers refuse
+/// headers of a few kilobytes: a label must not cost a request its answer.
+pub const MAX_STAMP_BYTES: usize = 4_096;
+
+/// A request's headers as Envoy lists them: names in lower case, pseudo-headers among them, in order.
+pub type Headers = [(String, Vec<u8>)];
+
+/// Decides on a request, and returns what is to be changed on it.
+///
+/// `end_of_stream` says that the headers are all there is. `source_ip` costs a host call, and is asked only if a shadow samples by it.
+pub fn on_request(
+    vm: &mut Vm,
+    config: &Primary,
+    headers: &Headers,
+    end_of_stream: bool,
+    source_ip: impl Fn() -> Option<IpAddr>,
+    shared: &impl SharedData,
+) -> Vec<Edit> {
+    vm.counters.request();
+    let rules = vm.rules(config);
+    let key = rules.as_ref().and_then(|rules| rules.policy.mesh_key());
+    let origin = Origin::of(headers, key);
+    let mut edits = strip(headers, origin);
+    if origin == Origin::Copy {
+        vm.counters.skipped(Skip::Loop);
+        return edits;
+    }
+    let Some(rules) = rules else { return edits };
+
+    let view = View { headers, end_of_stream, source_ip };
+    let random = vm.random();
+    let decision = decide(&rules.policy, &view, random);
+    for (_, reason) in &decision.skipped {
+        vm.counters.skipped(*reason);
+    }
+    if !decision.stamps.is_empty() {
+        vm.counters.stamped();
+        edits.push(Edit::Add(STAMP, stamp_names(&rules.policy, &decision.stamps)));
+    }
+
+    let mut slots = [None, None];
+    let mut admitted = None;
+    for mirror in &decision.mirrors {
+        let Some(shadow) = rules.policy.shadow(mirror.shadow) else { continue };
+        let cluster = match mirror.role {
+            MirrorRole::Candidate => {
+                match refusal(vm, &rules, mirror.shadow, origin, shared) {
+                    Some(reason) => vm.counters.skipped(reason),
+                    None => admitted = Some(mirror.shadow),
+                }
+                Some(shadow.target_cluster())
+            }
+            MirrorRole::Control => shadow.control_cluster(),
+        };
+        // A control goes where its candidate goes, which comes right before it.
+        if admitted != Some(mirror.shadow) {
+            continue;
+        }
+        let Some(cluster) = cluster else { continue };
+        let [one, two] = &mut slots;
+        let (slot, name) = match mirror.slot {
+            Slot::One => (one, MIRROR_1),
+            Slot::Two => (two, MIRROR_2),
+        };
+        *slot = Some(mirror.shadow);
+        edits.push(Edit::Add(name, cluster.as_bytes().to_vec()));
+    }
+    if slots != [None, None] {
+        edits.push(Edit::Add(PAIR, expect(vm, &rules.policy, slots).to_string().into_bytes()));
+    }
+    edits
+}
+
+/// What a request says it is, and whether it can say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// Any request, also one whose marks are forged.
+    Client,
+    /// It has a copy's marks, and there is no key to check them with.
+    Doubtful,
+    /// A copy that this mesh made.
+    Copy,
+}
+
+impl Origin {
+    fn of(headers: &Headers, mesh_key: Option<&[u8; 16]>) -> Self {
+        let marked = headers.iter().any(|(name, _)| is(name, SLOT) || is(name, SHADOW));
+        if !marked {
+            return Self::Client;
+        }
+        let Some(key) = mesh_key else { return Self::Doubtful };
+        let mut pairs = headers.iter().filter(|(name, _)| is(name, PAIR));
+        match (pairs.next(), pairs.next()) {
+            (Some((_, pair)), None) if PairId::parse(pair).is_some_and(|pair| pair.verify(Some(key))) => {
+                Self::Copy
+            }
+            _ => Self::Client,
+        }
+    }
+}
+
+/// Removes the control headers, each name once. A copy keeps those that say what it is.
+fn strip(headers: &Headers, origin: Origin) -> Vec<Edit> {
+    let mut names: Vec<&String> = Vec::new();
+    for (name, _) in headers {
+        let kept = origin == Origin::Copy && [SLOT, SHADOW, PAIR, STAMP].iter().any(|kept| is(name, kept));
+        if is_reserved(name) && !kept && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.into_iter().map(|name| Edit::Remove(name.clone())).collect()
+}
+
+fn stamp_names(policy: &Policy, stamps: &[StampId]) -> Vec<u8> {
+    let mut value = Vec::new();
+    for stamp in stamps.iter().filter_map(|id| policy.stamp(*id)) {
+        let name = stamp.name().as_bytes();
+        if value.len().saturating_add(name.len()) >= MAX_STAMP_BYTES {
+            break;
+        }
+        if !value.is_empty() {
+            value.push(b',');
+        }
+        value.extend_from_slice(name);
+    }
+    value
+}
+
+/// Why a shadow that the policy gives a copy does not get it after all.
+fn refusal(
+    vm: &mut Vm,
+    rules: &Rules,
+    id: ShadowId,
+    origin: Origin,
+    shared: &impl SharedData,
+) -> Option<Skip> {
+    if origin == Origin::Doubtful {
+        return Some(Skip::Loop);
+    }
+    if rules.stale {
+        return Some(Skip::Stale);
+    }
+    let shadow = rules.policy.shadow(id)?;
+    let rate = shadow.guard().max_rps?;
+    let wall_ms = vm.now.wall_ms;
+    (!vm.limiter.allow(shadow.name(), rate, wall_ms, shared)).then_some(Skip::RateLimited)
+}
+
+fn expect(vm: &mut Vm, policy: &Rc<Policy>, [one, two]: [Option<ShadowId>; 2]) -> PairId {
+    let pair = PairId::new(vm.random(), policy.mesh_key());
+    let given_up = vm.pending.expect(pair, Rc::clone(policy), one, two, vm.now.monotonic_ms);
+    for _ in 0..given_up {
+        vm.counters.outcome(Outcome::Dropped);
+    }
+    vm.counters.mirrored();
+    vm.mirrored_under = Some(Rc::clone(policy));
+    pair
+}
+
+fn is(name: &str, reserved: &str) -> bool {
+    name.eq_ignore_ascii_case(reserved)
+}
+
+/// A request without its control headers: a rule never sees what a client wrote there.
+struct View<'a, F> {
+    headers: &'a Headers,
+    end_of_stream: bool,
+    source_ip: F,
+}
+
+impl<F> View<'_, F> {
+    fn first(&self, wanted: &str) -> &[u8] {
+        self.headers.iter().find(|(name, _)| name == wanted).map_or(&[], |(_, value)| value)
+    }
+}
+
+impl<F: Fn() -> Option<IpAddr>> RequestView for View<'_, F> {
+    fn method(&self) -> &[u8] {
+        self.first(":method")
+    }
+
+    fn authority(&self) -> &[u8] {
+        self.first(":authority")
+    }
+
+    fn path(&self) -> &[u8] {
+        self.first(":path")
+    }
+
+    fn header<'a>(&'a self, wanted: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        let lines = self.headers.iter().filter(move |(name, _)| is(name, wanted) && !is_reserved(name));
+        lines.map(|(_, value)| value.as_slice())
+    }
+
+    fn body(&self) -> BodyLength {
+        if self.end_of_stream {
+            return BodyLength::None;
+        }
+        let length = std::str::from_utf8(self.first("content-length")).ok();
+        length.and_then(|digits| digits.parse().ok()).map_or(BodyLength::Unknown, BodyLength::Known)
+    }
+
+    fn source_ip(&self) -> Option<IpAddr> {
+        (self.source_ip)()
+    }
+}
