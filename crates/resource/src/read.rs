@@ -6,6 +6,7 @@
 pub(crate) mod compare;
 pub(crate) mod gates;
 pub(crate) mod object;
+mod probe;
 pub(crate) mod resource;
 pub(crate) mod scalar;
 pub(crate) mod shadow;

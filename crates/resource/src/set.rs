@@ -1,15 +1,17 @@
 //! Resources as a whole: what one of them says about another, and what they come to on a node.
 
 mod compile;
+mod fields;
 
 use std::collections::BTreeMap;
 
+use umbra_policy::Policy;
 use umbra_policy::spec::PolicySpec;
 
 use crate::manifest::shadow::{Attribute, Override};
 use crate::manifest::{Kind, Resource, Shadow, Stamp};
 use crate::problem::Problem;
-use crate::read::{shorten, suggest};
+use crate::read::{MAX_PROBLEMS, shorten, suggest};
 
 /// What the control plane knows of an Envoy, from the `node` of its stream. What is not known is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -62,7 +64,7 @@ impl ResourceSet {
     /// Takes resources as a whole.
     ///
     /// # Errors
-    /// Everything that does not hold together, in the order of the resources' names.
+    /// Everything that does not hold together, by resource: shadows, then stamps, each in the order of names.
     pub fn new(resources: Vec<Resource>) -> Result<Self, Vec<Problem>> {
         let mut set = Self::default();
         for resource in resources {
@@ -81,8 +83,24 @@ impl ResourceSet {
         refuse_duplicates(Kind::Stamp, &stamp_names, &mut problems);
         refuse_duplicates(Kind::Shadow, &shadow_names, &mut problems);
         for shadow in &set.shadows {
+            if problems.len() >= MAX_PROBLEMS {
+                break;
+            }
             refuse_unknown_stamps(shadow, &stamp_names, &mut problems);
         }
+        // Overrides change shares alone, and a share is right by its type: one node stands for all.
+        if let Err(errors) = Policy::build(set.compile(&NodeAttributes::default(), 0, None)) {
+            for error in errors {
+                let problem = fields::problem(error, &set.stamps, &set.shadows);
+                // Of names and references, what was said above is more than the policy knows.
+                let is_new =
+                    |known: &Problem| known.resource != problem.resource || known.field != problem.field;
+                if problems.len() < MAX_PROBLEMS && problems.iter().all(is_new) {
+                    problems.push(problem);
+                }
+            }
+        }
+        problems.sort_by(|left, right| left.resource.cmp(&right.resource));
         if problems.is_empty() { Ok(set) } else { Err(problems) }
     }
 

@@ -167,11 +167,6 @@ pub(crate) fn header_name(value: Value, report: &mut Report) -> Option<String> {
     checked(value, report, |name| token(name, "a header's name"))
 }
 
-/// A cookie's name.
-pub(crate) fn cookie_name(value: Value, report: &mut Report) -> Option<String> {
-    checked(value, report, |name| token(name, "a cookie's name"))
-}
-
 /// A method, whose case counts.
 pub(crate) fn method(value: Value, report: &mut Report) -> Option<String> {
     checked(value, report, |method| {

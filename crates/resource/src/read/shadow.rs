@@ -98,7 +98,7 @@ fn sample(value: Value, report: &mut Report) -> Option<Sample> {
             object.required("name", "the header's name", report, scalar::header_name).map(SampleBy::Header)
         }
         Some(By::Cookie) => {
-            object.required("name", "the cookie's name", report, scalar::cookie_name).map(SampleBy::Cookie)
+            object.required("name", "the cookie's name", report, scalar::filled_text).map(SampleBy::Cookie)
         }
         Some(By::Request | By::SourceIp) | None => {
             // Where `by` itself is wrong, nothing can be said of the name.

@@ -1,9 +1,10 @@
 //! Which requests get a stamp.
 
 use serde_json::Value;
+use umbra_policy::spec::ClauseSpec;
 
 use super::object::{Object, list, refuse_empty, unique_list};
-use super::{Report, scalar, shorten, suggest};
+use super::{Report, probe, scalar, shorten, suggest};
 use crate::manifest::stamp::{Clause, FieldMatch, PathMatch, StampSpec, ValueMatch};
 
 /// As `umbra_policy::Policy::build` has it.
@@ -12,8 +13,8 @@ const MAX_CLAUSES: usize = 100;
 /// Elements of one list inside a clause.
 const MAX_CONDITIONS: usize = 100;
 
-/// Reads the name of a header, a cookie or a parameter.
-type ReadName = fn(Value, &mut Report) -> Option<String>;
+/// Reads a condition on a header, a cookie or a parameter.
+type ReadField = fn(Value, &mut Report) -> Option<FieldMatch>;
 
 pub(crate) fn spec(value: Value, report: &mut Report) -> Option<StampSpec> {
     let mut object = Object::open(value, report)?;
@@ -29,9 +30,7 @@ pub(crate) fn spec(value: Value, report: &mut Report) -> Option<StampSpec> {
 fn clause(value: Value, report: &mut Report) -> Option<Clause> {
     let mut object = Object::open(value, report)?;
     let hosts = object.optional("hosts", report, |value, report| {
-        let hosts = unique_list(value, MAX_CONDITIONS, report, scalar::filled_text, |host| {
-            host.to_ascii_lowercase()
-        })?;
+        let hosts = unique_list(value, MAX_CONDITIONS, report, host, |host| host.to_ascii_lowercase())?;
         refuse_empty(&hosts, "at least one host, or leave the field out to take every host", report);
         Some(hosts)
     });
@@ -41,15 +40,12 @@ fn clause(value: Value, report: &mut Report) -> Option<Clause> {
         refuse_empty(&methods, "at least one method, or leave the field out to take every method", report);
         Some(methods)
     });
-    let mut fields = |place, name: ReadName, report: &mut Report| {
-        let read = |value, report: &mut Report| {
-            list(value, MAX_CONDITIONS, report, |value, report| field(value, name, report))
-        };
-        object.optional(place, report, read)
+    let mut fields = |place, read_one: ReadField, report: &mut Report| {
+        object.optional(place, report, |value, report| list(value, MAX_CONDITIONS, report, read_one))
     };
-    let headers = fields("headers", matched_header, report);
-    let cookies = fields("cookies", scalar::cookie_name, report);
-    let query = fields("query", scalar::filled_text, report);
+    let headers = fields("headers", header, report);
+    let cookies = fields("cookies", cookie, report);
+    let query = fields("query", parameter, report);
     if object.was_empty() {
         report.problem("has no condition: give at least one, such as `path: {prefix: /}` for every request");
     }
@@ -62,6 +58,34 @@ fn clause(value: Value, report: &mut Report) -> Option<Clause> {
         cookies: cookies.unwrap_or_default(),
         query: query.unwrap_or_default(),
     })
+}
+
+fn host(value: Value, report: &mut Report) -> Option<String> {
+    let host = scalar::filled_text(value, report)?;
+    let clause = ClauseSpec { hosts: vec![host.clone()], ..ClauseSpec::default() };
+    probe::condition(clause, "hosts[0]", report);
+    Some(host)
+}
+
+fn header(value: Value, report: &mut Report) -> Option<FieldMatch> {
+    let header = field(value, matched_header, report)?;
+    let clause = ClauseSpec { headers: vec![header.compile()], ..ClauseSpec::default() };
+    probe::condition(clause, "headers[0]", report);
+    Some(header)
+}
+
+fn cookie(value: Value, report: &mut Report) -> Option<FieldMatch> {
+    let cookie = field(value, scalar::filled_text, report)?;
+    let clause = ClauseSpec { cookies: vec![cookie.compile()], ..ClauseSpec::default() };
+    probe::condition(clause, "cookies[0]", report);
+    Some(cookie)
+}
+
+fn parameter(value: Value, report: &mut Report) -> Option<FieldMatch> {
+    let parameter = field(value, scalar::filled_text, report)?;
+    let clause = ClauseSpec { query: vec![parameter.compile()], ..ClauseSpec::default() };
+    probe::condition(clause, "query[0]", report);
+    Some(parameter)
 }
 
 /// A header's name. Envoy's pseudo-headers have fields of their own, and the control headers are taken off
@@ -96,15 +120,22 @@ fn path(value: Value, report: &mut Report) -> Option<PathMatch> {
     object.close(report);
     let (kind, value) = chosen?;
     let text = report.field(kind, |report| scalar::filled_text(value, report))?;
-    Some(match kind {
+    let path = match kind {
         "exact" => PathMatch::Exact(text),
         "prefix" => PathMatch::Prefix(text),
         "regex" => PathMatch::Regex(text),
         _ => PathMatch::Template(text),
-    })
+    };
+    let clause = ClauseSpec { path: Some(path.compile()), ..ClauseSpec::default() };
+    probe::condition(clause, "path", report);
+    Some(path)
 }
 
-fn field(value: Value, read_name: ReadName, report: &mut Report) -> Option<FieldMatch> {
+fn field(
+    value: Value,
+    read_name: fn(Value, &mut Report) -> Option<String>,
+    report: &mut Report,
+) -> Option<FieldMatch> {
     const KINDS: [&str; 7] = ["exact", "prefix", "suffix", "contains", "regex", "present", "absent"];
     let mut object = Object::open(value, report)?;
     let name = object.required("name", "a name", report, read_name);

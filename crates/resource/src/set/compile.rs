@@ -39,40 +39,45 @@ pub(super) fn shadow(shadow: &Shadow, node: &NodeAttributes) -> ShadowSpec {
 fn clause(clause: &Clause) -> ClauseSpec {
     ClauseSpec {
         hosts: clause.hosts.clone(),
-        path: clause.path.as_ref().map(path),
+        path: clause.path.as_ref().map(PathMatch::compile),
         methods: clause.methods.clone(),
-        headers: clause.headers.iter().map(|one| field(one, one.name.to_ascii_lowercase())).collect(),
-        cookies: clause.cookies.iter().map(|one| field(one, one.name.clone())).collect(),
-        query: clause.query.iter().map(|one| field(one, one.name.clone())).collect(),
+        headers: clause.headers.iter().map(FieldMatch::compile).collect(),
+        cookies: clause.cookies.iter().map(FieldMatch::compile).collect(),
+        query: clause.query.iter().map(FieldMatch::compile).collect(),
     }
 }
 
-fn path(path: &PathMatch) -> PathSpec {
-    match path {
-        PathMatch::Exact(text) => PathSpec::Exact(text.clone()),
-        PathMatch::Prefix(text) => PathSpec::Prefix(text.clone()),
-        PathMatch::Regex(text) => PathSpec::Regex(text.clone()),
-        PathMatch::Template(text) => PathSpec::Template(text.clone()),
+impl PathMatch {
+    pub(crate) fn compile(&self) -> PathSpec {
+        match self {
+            Self::Exact(text) => PathSpec::Exact(text.clone()),
+            Self::Prefix(text) => PathSpec::Prefix(text.clone()),
+            Self::Regex(text) => PathSpec::Regex(text.clone()),
+            Self::Template(text) => PathSpec::Template(text.clone()),
+        }
     }
 }
 
-fn field(field: &FieldMatch, name: String) -> FieldSpec {
-    let value = match &field.value {
-        ValueMatch::Exact(text) => ValueSpec::Exact(text.clone()),
-        ValueMatch::Prefix(text) => ValueSpec::Prefix(text.clone()),
-        ValueMatch::Suffix(text) => ValueSpec::Suffix(text.clone()),
-        ValueMatch::Contains(text) => ValueSpec::Contains(text.clone()),
-        ValueMatch::Regex(text) => ValueSpec::Regex(text.clone()),
-        ValueMatch::Present => ValueSpec::Present,
-        ValueMatch::Absent => ValueSpec::Absent,
-    };
-    FieldSpec { name, value }
+impl FieldMatch {
+    pub(crate) fn compile(&self) -> FieldSpec {
+        let value = match &self.value {
+            ValueMatch::Exact(text) => ValueSpec::Exact(text.clone()),
+            ValueMatch::Prefix(text) => ValueSpec::Prefix(text.clone()),
+            ValueMatch::Suffix(text) => ValueSpec::Suffix(text.clone()),
+            ValueMatch::Contains(text) => ValueSpec::Contains(text.clone()),
+            ValueMatch::Regex(text) => ValueSpec::Regex(text.clone()),
+            ValueMatch::Present => ValueSpec::Present,
+            ValueMatch::Absent => ValueSpec::Absent,
+        };
+        // A header's name keeps its case here: the policy compares it without.
+        FieldSpec { name: self.name.clone(), value }
+    }
 }
 
 fn sample(sample: Option<&Sample>, shadow: &str) -> SampleSpec {
     let by = match sample.and_then(|sample| sample.by.as_ref()) {
         None | Some(SampleBy::Request) => PolicySampleBy::Request,
-        Some(SampleBy::Header(name)) => PolicySampleBy::Header(name.to_ascii_lowercase()),
+        Some(SampleBy::Header(name)) => PolicySampleBy::Header(name.clone()),
         Some(SampleBy::Cookie(name)) => PolicySampleBy::Cookie(name.clone()),
         Some(SampleBy::SourceIp) => PolicySampleBy::SourceIp,
     };
@@ -94,9 +99,12 @@ fn guard(guard: Option<&Guard>) -> GuardSpec {
 }
 
 fn copy(request: &CopyRequest) -> CopySpec {
-    let set = request.set_headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
     CopySpec {
         remove_headers: request.remove_headers.iter().map(|name| name.to_ascii_lowercase()).collect(),
-        set_headers: set.collect(),
+        set_headers: request
+            .set_headers
+            .iter()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+            .collect(),
     }
 }
