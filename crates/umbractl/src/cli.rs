@@ -1,0 +1,311 @@
+//! The command line: what can be typed, and what it means. It does nothing.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::value::Percent;
+
+const AFTER_HELP: &str = "\
+Examples:
+  umbractl check -f shadow.yaml
+  umbractl apply -f shadow.yaml --reason 'first try'
+  umbractl valve checkout-v2 10 --wait 10s
+  umbractl status
+  umbractl switch checkout-v2 off --reason 'shadow is slow'
+
+Exit codes:
+  0  done, or the answer is yes
+  1  the answer is no: a manifest is invalid, a name is unknown, the control plane refused the change,
+     or nodes did not follow in time
+  2  it could not be tried: wrong usage, an unreadable file, no connection, no permission, a server's failure";
+
+/// Umbra's command line: stamp and shadow live traffic, and move the valves.
+#[derive(Debug, Parser)]
+#[command(name = "umbractl", version, after_help = AFTER_HELP, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The control plane's address; `http://` is assumed where there is no scheme
+    #[arg(
+        long,
+        global = true,
+        env = "UMBRA_SERVER",
+        default_value = "http://127.0.0.1:8080",
+        value_name = "URL"
+    )]
+    pub(crate) server: String,
+    /// The bearer token to show to the control plane
+    #[arg(long, global = true, env = "UMBRA_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// How to print what is found
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    pub(crate) output: Format,
+    /// Certificates (PEM) to trust for the control plane, instead of the system's
+    #[arg(long, global = true, env = "UMBRA_CA_CERT", value_name = "FILE")]
+    pub(crate) ca_cert: Option<PathBuf>,
+    /// The certificate (PEM) to show under mutual TLS
+    #[arg(long, global = true, env = "UMBRA_CLIENT_CERT", value_name = "FILE")]
+    pub(crate) client_cert: Option<PathBuf>,
+    /// The private key (PEM) of --client-cert
+    #[arg(long, global = true, env = "UMBRA_CLIENT_KEY", value_name = "FILE")]
+    pub(crate) client_key: Option<PathBuf>,
+    /// How long to wait for each answer of the control plane
+    #[arg(long, global = true, env = "UMBRA_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration, value_name = "TIME")]
+    pub(crate) timeout: Duration,
+}
+
+/// How to print what is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people: columns, sentences
+    Table,
+    /// For programs
+    Json,
+    /// For files: resources can be applied again as they are
+    Yaml,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create or change resources, all of them or none
+    #[command(
+        after_help = "Examples:\n  umbractl apply -f shadow.yaml --dry-run\n  umbractl apply -f resources/ -R --reason 'weekly update'\n  umbractl apply -f -"
+    )]
+    Apply {
+        #[command(flatten)]
+        files: Files,
+        /// Check and show what would change, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Show stamps, shadows, nodes or the audit trail
+    #[command(
+        after_help = "Examples:\n  umbractl get shadows\n  umbractl get shadow checkout-v2 -o yaml\n  umbractl get audit checkout-v2 --limit 5"
+    )]
+    Get {
+        /// What to show
+        #[arg(value_enum, ignore_case = true)]
+        kind: View,
+        /// Only these
+        names: Vec<String>,
+        /// For the audit trail: how many entries, newest first
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+    },
+    /// Show one stamp, shadow or node in full, with what it means at the moment
+    #[command(
+        after_help = "Examples:\n  umbractl describe shadow checkout-v2\n  umbractl describe node sidecar-7"
+    )]
+    Describe {
+        /// What to show
+        #[arg(value_enum, ignore_case = true)]
+        kind: Described,
+        /// Its name; a node's id
+        name: String,
+    },
+    /// Delete resources
+    #[command(
+        after_help = "Examples:\n  umbractl delete shadow checkout-v2\n  umbractl delete -f shadow.yaml --ignore-not-found"
+    )]
+    Delete {
+        /// Of which kind
+        #[arg(
+            value_enum,
+            ignore_case = true,
+            requires = "names",
+            required_unless_present = "filename",
+            conflicts_with = "filename"
+        )]
+        kind: Option<Stored>,
+        /// Which ones
+        names: Vec<String>,
+        /// Delete what these files name: a file, a directory, or `-` for standard input
+        #[arg(short, long, value_name = "FILE")]
+        filename: Vec<PathBuf>,
+        /// Look into the directories of a directory too
+        #[arg(short = 'R', long, requires = "filename")]
+        recursive: bool,
+        /// Take it as done when there is no such resource
+        #[arg(long)]
+        ignore_not_found: bool,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Set a shadow's share of the requests, in percent
+    #[command(
+        after_help = "Examples:\n  umbractl valve checkout-v2 25%\n  umbractl valve checkout-v2 0.5 --wait --reason 'quiet hours'\n  umbractl valve checkout-v2 0 --wait 5s"
+    )]
+    Valve {
+        /// The shadow's name
+        shadow: String,
+        /// `25`, `25%` or `0.5`: 0 to 100, with up to four decimals
+        percent: Percent,
+        #[command(flatten)]
+        wait: Wait,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Turn a shadow on or off, and leave its valve where it is
+    #[command(after_help = "Examples:\n  umbractl switch checkout-v2 off --wait")]
+    Switch {
+        /// The shadow's name
+        shadow: String,
+        /// on or off
+        #[arg(value_enum)]
+        position: Position,
+        #[command(flatten)]
+        wait: Wait,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Show what is in effect: shadows, shares and nodes
+    Status,
+    /// Check manifests without a control plane, and list every problem in them
+    #[command(
+        after_help = "Exit codes: 0 valid, 1 invalid, 2 unreadable.\n\nExamples:\n  umbractl check -f stamps.yaml -f shadow.yaml\n  umbractl check -f resources/ -R -o json"
+    )]
+    Check {
+        #[command(flatten)]
+        files: Files,
+    },
+    /// Print a shell's completion script
+    #[command(alias = "completions", after_help = "Examples:\n  umbractl completion bash")]
+    Completion {
+        /// For which shell
+        shell: Shell,
+    },
+}
+
+/// The manifests that a command reads.
+#[derive(Args, Debug)]
+pub(crate) struct Files {
+    /// A file, a directory (its *.yaml, *.yml and *.json by name), or `-` for standard input
+    #[arg(short, long, required = true, value_name = "FILE")]
+    pub(crate) filename: Vec<PathBuf>,
+    /// Look into the directories of a directory too
+    #[arg(short = 'R', long)]
+    pub(crate) recursive: bool,
+}
+
+/// The words that the audit trail keeps with a change.
+#[derive(Args, Debug)]
+pub(crate) struct Reason {
+    /// Why, for the audit trail
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
+/// Whether to see a change through.
+#[derive(Args, Debug)]
+pub(crate) struct Wait {
+    /// Wait until every connected node has the change in effect, for at most this long (10s without a value)
+    #[arg(long, num_args = 0..=1, default_missing_value = "10s", value_parser = humantime::parse_duration, value_name = "TIME")]
+    pub(crate) wait: Option<Duration>,
+}
+
+/// What `get` shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum View {
+    #[value(name = "stamps", alias = "stamp")]
+    Stamps,
+    #[value(name = "shadows", alias = "shadow")]
+    Shadows,
+    #[value(name = "nodes", alias = "node")]
+    Nodes,
+    #[value(name = "audit")]
+    Audit,
+}
+
+/// What `describe` shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Described {
+    #[value(name = "stamp", alias = "stamps")]
+    Stamp,
+    #[value(name = "shadow", alias = "shadows")]
+    Shadow,
+    #[value(name = "node", alias = "nodes")]
+    Node,
+}
+
+/// What can be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Stored {
+    #[value(name = "stamp", alias = "stamps")]
+    Stamp,
+    #[value(name = "shadow", alias = "shadows")]
+    Shadow,
+}
+
+/// A switch's two positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Position {
+    On,
+    Off,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    /// Splits like a shell does, as far as the examples go: white space and single quotes.
+    fn words(line: &str) -> Vec<String> {
+        line.split('\'')
+            .enumerate()
+            .flat_map(|(index, part)| match index % 2 {
+                0 => part.split_whitespace().map(str::to_owned).collect::<Vec<_>>(),
+                _ => vec![part.to_owned()],
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_example_in_the_help_parses() {
+        let command = Cli::command();
+        let mut helps = vec![command.get_after_help().unwrap().to_string()];
+        helps.extend(
+            command.get_subcommands().filter_map(|c| c.get_after_help()).map(|help| help.to_string()),
+        );
+        let examples: Vec<_> = helps
+            .iter()
+            .flat_map(|help| help.lines())
+            .map(str::trim)
+            .filter(|line| line.starts_with("umbractl "))
+            .collect();
+        assert!(examples.len() >= 18, "{} examples", examples.len());
+        for example in examples {
+            if let Err(error) = Cli::try_parse_from(words(example)) {
+                panic!("{example}\n{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn kinds_are_taken_in_singular_plural_and_as_written_in_manifests() {
+        for kind in ["shadow", "shadows", "Shadow"] {
+            let cli = Cli::try_parse_from(["umbractl", "get", kind]).unwrap();
+            assert!(matches!(cli.command, Command::Get { kind: View::Shadows, .. }), "{kind}");
+            assert!(Cli::try_parse_from(["umbractl", "describe", kind, "x"]).is_ok(), "{kind}");
+            assert!(Cli::try_parse_from(["umbractl", "delete", kind, "x"]).is_ok(), "{kind}");
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! The control plane's API, typed. Everything that umbractl asks of a control plane is asked here.
+
+pub(crate) mod answer;
+pub(crate) mod error;
+
+use std::{path::Path, time::Duration};
+
+use reqwest::{
+    Certificate, Identity, Method, RequestBuilder, StatusCode, Url,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use umbra_resource::{Kind, Resource};
+
+use self::{
+    answer::{ApiProblem, Applied, AuditPage, Listed, Nodes, Version},
+    error::Error,
+};
+use crate::cli::Global;
+
+/// The longest answer that is shown from a server that does not answer as a control plane does.
+const STRANGE_ANSWER_CHARS: usize = 200;
+
+/// A connection to one control plane.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: Url,
+    timeout: Duration,
+}
+
+/// What a change of the valve asks for; what is `None` stays as it is.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct ValveChange<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) percent: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<&'a str>,
+}
+
+impl Client {
+    /// Prepares a client; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the address, the token or a certificate file cannot be used.
+    pub(crate) fn new(options: &Global) -> Result<Client, Error> {
+        let base = base_url(&options.server)?;
+        let mut headers = HeaderMap::new();
+        if let Some(token) = &options.token {
+            let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
+                .map_err(|_| Error::Setup("the token has characters that no header may have".to_owned()))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("umbractl/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .timeout(options.timeout)
+            // A followed redirect would turn a PATCH into a GET, and show the token to somebody else.
+            .redirect(reqwest::redirect::Policy::none());
+        if is_loopback(&base) {
+            builder = builder.no_proxy();
+        }
+        builder = match &options.ca_cert {
+            Some(file) => builder.tls_certs_only(certificates(file)?),
+            // Without TLS the system's certificates are of no use, and a machine may have none.
+            None if base.scheme() == "http" => builder.tls_certs_only([]),
+            None => builder,
+        };
+        match (&options.client_cert, &options.client_key) {
+            (Some(certificate), Some(key)) => builder = builder.identity(identity(certificate, key)?),
+            (None, None) => {}
+            _ => return Err(Error::Setup("--client-cert and --client-key go together".to_owned())),
+        }
+        let http = builder.build().map_err(|error| Error::Setup(error::chain(&error)))?;
+        Ok(Client { http, base, timeout: options.timeout })
+    }
+
+    /// The control plane's address, as it is shown in messages.
+    pub(crate) fn server(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+
+    /// Whether a token would travel unencrypted to another machine.
+    pub(crate) fn is_plain_and_remote(&self) -> bool {
+        self.base.scheme() == "http" && !is_loopback(&self.base)
+    }
+
+    /// All resources of a kind, by name.
+    pub(crate) async fn list(&self, kind: Kind) -> Result<Listed, Error> {
+        self.fetch(self.request(Method::GET, &["api", "v1", plural(kind)])).await
+    }
+
+    /// One resource.
+    pub(crate) async fn get(&self, kind: Kind, name: &str) -> Result<Resource, Error> {
+        self.fetch(self.request(Method::GET, &["api", "v1", plural(kind), name])).await
+    }
+
+    /// Deletes one resource.
+    pub(crate) async fn delete(&self, kind: Kind, name: &str, reason: Option<&str>) -> Result<(), Error> {
+        let request = self.request(Method::DELETE, &["api", "v1", plural(kind), name]);
+        self.send(with_reason(request, reason)).await.map(|_| ())
+    }
+
+    /// Creates or changes resources, all or none.
+    pub(crate) async fn apply(
+        &self,
+        resources: &[Resource],
+        dry_run: bool,
+        reason: Option<&str>,
+    ) -> Result<Applied, Error> {
+        let mut request = self.request(Method::POST, &["api", "v1", "apply"]).json(resources);
+        if dry_run {
+            request = request.query(&[("dry_run", "true")]);
+        }
+        self.fetch(with_reason(request, reason)).await
+    }
+
+    /// Moves a shadow's valve or switch; answers with the shadow as it is now.
+    pub(crate) async fn set_valve(&self, shadow: &str, change: &ValveChange<'_>) -> Result<Resource, Error> {
+        self.fetch(self.request(Method::PATCH, &["api", "v1", "shadows", shadow, "valve"]).json(change)).await
+    }
+
+    /// The nodes that the control plane knows.
+    pub(crate) async fn nodes(&self) -> Result<Nodes, Error> {
+        self.fetch(self.request(Method::GET, &["api", "v1", "nodes"])).await
+    }
+
+    /// One page of the audit trail, newest first; `before` is the `next` of the page before.
+    pub(crate) async fn audit(&self, limit: u32, before: Option<i64>) -> Result<AuditPage, Error> {
+        let mut request =
+            self.request(Method::GET, &["api", "v1", "audit"]).query(&[("limit", limit.to_string())]);
+        if let Some(before) = before {
+            request = request.query(&[("before", before.to_string())]);
+        }
+        self.fetch(request).await
+    }
+
+    /// What answers there, and in which version.
+    pub(crate) async fn version(&self) -> Result<Version, Error> {
+        self.fetch(self.request(Method::GET, &["version"])).await
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        let mut url = self.base.clone();
+        // `base_url` refuses addresses that cannot have a path.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        self.http.request(method, url)
+    }
+
+    async fn fetch<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Error> {
+        let body = self.send(request).await?;
+        serde_json::from_slice(&body).map_err(|error| Error::Unreadable {
+            server: self.server().to_owned(),
+            detail: format!("{error}: {}", excerpt(&body)),
+        })
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Vec<u8>, Error> {
+        let transport = |error| Error::transport(self.server(), self.timeout, &error);
+        let response = request.send().await.map_err(transport)?;
+        let status = response.status();
+        let headers = response.headers().clone();
+        let body = response.bytes().await.map_err(transport)?;
+        if status.is_success() {
+            return Ok(body.to_vec());
+        }
+        Err(self.refusal(status, &headers, &body))
+    }
+
+    fn refusal(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+        let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        if header(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/problem+json"))
+            && let Ok(problem) = serde_json::from_slice::<ApiProblem>(body)
+        {
+            return Error::Problem { status, problem };
+        }
+        let detail = match header(LOCATION) {
+            Some(location) => format!("a redirect to {location}, which is not followed"),
+            None => excerpt(body),
+        };
+        Error::Strange { server: self.server().to_owned(), status, detail }
+    }
+}
+
+/// A kind's name in the API's paths.
+fn plural(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Stamp => "stamps",
+        Kind::Shadow => "shadows",
+    }
+}
+
+fn with_reason(request: RequestBuilder, reason: Option<&str>) -> RequestBuilder {
+    match reason {
+        Some(reason) => request.query(&[("reason", reason)]),
+        None => request,
+    }
+}
+
+fn base_url(server: &str) -> Result<Url, Error> {
+    let with_scheme = if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
+    let wrong = |why: &str| Error::Setup(format!("--server {server}: {why}"));
+    let mut url = Url::parse(&with_scheme).map_err(|error| wrong(&error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("give an address such as http://127.0.0.1:8080 or https://umbra.example.com"));
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn certificates(file: &Path) -> Result<Vec<Certificate>, Error> {
+    let certificates = Certificate::from_pem_bundle(&read(file)?)
+        .map_err(|error| Error::Setup(format!("{}: {}", file.display(), error::chain(&error))))?;
+    if certificates.is_empty() {
+        return Err(Error::Setup(format!("{}: no certificate in PEM form", file.display())));
+    }
+    Ok(certificates)
+}
+
+fn identity(certificate: &Path, key: &Path) -> Result<Identity, Error> {
+    let mut pem = read(certificate)?;
+    pem.push(b'\n');
+    pem.extend(read(key)?);
+    Identity::from_pem(&pem).map_err(|error| {
+        Error::Setup(format!("{} and {}: {}", certificate.display(), key.display(), error::chain(&error)))
+    })
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(file).map_err(|error| Error::Setup(format!("{}: {error}", file.display())))
+}
+
+/// The beginning of an answer, on one line, fit for a terminal.
+fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let line: String = text
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(STRANGE_ANSWER_CHARS)
+        .collect();
+    if line.is_empty() { "an empty answer".to_owned() } else { line }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_needs_no_scheme_and_may_have_a_path() {
+        for (given, url) in [
+            ("localhost:8080", "http://localhost:8080/"),
+            ("https://umbra.example.com/mesh/?x#y", "https://umbra.example.com/mesh/"),
+            ("[::1]:8080", "http://[::1]:8080/"),
+        ] {
+            assert_eq!(base_url(given).unwrap().as_str(), url);
+        }
+        for given in ["", "ftp://x", "http://", "http://[::1"] {
+            assert!(base_url(given).is_err(), "{given}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_known_by_name_and_by_address() {
+        for (url, loopback) in [
+            ("http://localhost:1/", true),
+            ("http://127.9.9.9/", true),
+            ("http://[::1]:1/", true),
+            ("http://10.0.0.1/", false),
+            ("http://localhost.example.com/", false),
+        ] {
+            assert_eq!(is_loopback(&Url::parse(url).unwrap()), loopback, "{url}");
+        }
+    }
+
+    #[test]
+    fn an_excerpt_is_one_printable_line() {
+        assert_eq!(excerpt(b"<html>\n\x1b[31m  hi\n"), "<html> [31m hi");
+        assert_eq!(excerpt(b" \n"), "an empty answer");
+    }
+}

@@ -1,0 +1,148 @@
+//! What the control plane answers. Fields that are not known here are ignored, so that an older umbractl
+//! goes on working with a newer control plane; resources are the exception (they are read strictly, because
+//! what is shown may be applied again, and a field must not get lost on the way).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use umbra_resource::Resource;
+
+/// All resources of one kind.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Listed {
+    pub(crate) items: Vec<Resource>,
+}
+
+/// What an apply did, or would do.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Applied {
+    pub(crate) revision: u64,
+    pub(crate) dry_run: bool,
+    pub(crate) results: Vec<AppliedResource>,
+}
+
+/// What an apply did to one resource.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct AppliedResource {
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    /// `created`, `updated` or `unchanged`.
+    pub(crate) action: String,
+    pub(crate) revision: Option<u64>,
+}
+
+/// The nodes, and the revision of the store at which they were listed.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Nodes {
+    pub(crate) revision: u64,
+    pub(crate) items: Vec<Node>,
+}
+
+/// One Envoy.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Node {
+    pub(crate) id: String,
+    #[serde(default)]
+    pub(crate) cluster: String,
+    #[serde(default)]
+    pub(crate) zone: String,
+    #[serde(default)]
+    pub(crate) region: String,
+    #[serde(default)]
+    pub(crate) metadata: serde_json::Map<String, serde_json::Value>,
+    /// `SYNCED`, `STALE` or `NACKED`.
+    pub(crate) state: String,
+    pub(crate) connected: bool,
+    #[serde(default)]
+    pub(crate) streams: u64,
+    pub(crate) desired: Option<PolicyVersion>,
+    pub(crate) applied: Option<PolicyVersion>,
+    pub(crate) nack: Option<Nack>,
+    pub(crate) connected_at: Option<String>,
+    pub(crate) last_seen: Option<String>,
+    pub(crate) synced_at: Option<String>,
+    /// By shadow, from the policy that the node has applied.
+    #[serde(default)]
+    pub(crate) shares: BTreeMap<String, Share>,
+}
+
+/// A policy that was sent to a node.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct PolicyVersion {
+    pub(crate) version: String,
+    pub(crate) revision: u64,
+}
+
+/// A node's refusal of a policy.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Nack {
+    pub(crate) version: String,
+    pub(crate) revision: Option<u64>,
+    pub(crate) reason: String,
+    pub(crate) at: Option<String>,
+}
+
+/// A shadow's valve and switch on one node.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Share {
+    pub(crate) percent: f64,
+    pub(crate) enabled: bool,
+}
+
+impl Node {
+    /// The share of the requests that this node mirrors to a shadow, in percent: 0 where the shadow is off, or
+    /// is not in the node's policy.
+    pub(crate) fn share_in_effect(&self, shadow: &str) -> f64 {
+        self.shares.get(shadow).filter(|share| share.enabled).map_or(0.0, |share| share.percent)
+    }
+}
+
+/// A part of the audit trail, newest first.
+#[derive(Debug, Deserialize)]
+pub(crate) struct AuditPage {
+    pub(crate) items: Vec<AuditEntry>,
+    /// Where the next page begins; `None` on the last one.
+    pub(crate) next: Option<i64>,
+}
+
+/// One change.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct AuditEntry {
+    pub(crate) id: i64,
+    pub(crate) revision: u64,
+    pub(crate) at: String,
+    pub(crate) actor: String,
+    pub(crate) source: Option<String>,
+    pub(crate) action: String,
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    pub(crate) before: Option<serde_json::Value>,
+    pub(crate) after: Option<serde_json::Value>,
+    pub(crate) reason: Option<String>,
+}
+
+/// What answers at an address.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Version {
+    pub(crate) name: String,
+    pub(crate) version: String,
+}
+
+/// A refusal, as in RFC 9457.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ApiProblem {
+    pub(crate) title: String,
+    pub(crate) detail: Option<String>,
+    pub(crate) errors: Vec<ApiFieldError>,
+}
+
+/// One wrong field.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ApiFieldError {
+    /// `Shadow/checkout-v2`.
+    pub(crate) resource: Option<String>,
+    pub(crate) field: String,
+    pub(crate) message: String,
+}

@@ -1,0 +1,103 @@
+//! Why the control plane did not do what was asked.
+
+use std::{error::Error as StdError, io, time::Duration};
+
+use reqwest::StatusCode;
+
+use super::answer::ApiProblem;
+
+/// Why the control plane did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The options cannot be used; nothing was sent.
+    #[error("{0}")]
+    Setup(String),
+    /// There was no answer.
+    #[error("cannot reach the control plane at {server}: {why}\n{hint}")]
+    Unreachable { server: String, why: String, hint: &'static str },
+    /// The answer took too long.
+    #[error(
+        "no answer from the control plane at {server} within {}\n\
+         whether a change was made is unknown: see `umbractl status`; --timeout waits longer",
+        humantime::format_duration(*.after)
+    )]
+    Timeout { server: String, after: Duration },
+    /// The control plane refused, and said why.
+    #[error("{}", problem_text(*.status, .problem))]
+    Problem { status: StatusCode, problem: ApiProblem },
+    /// A refusal that no control plane would write.
+    #[error("{server} answered {status}: {detail}\nis this the control plane's REST address?")]
+    Strange { server: String, status: StatusCode, detail: String },
+    /// A success that cannot be read.
+    #[error(
+        "cannot read the answer of {server}: {detail}\n\
+         is this the control plane's REST address, and umbractl as new as the control plane?"
+    )]
+    Unreadable { server: String, detail: String },
+}
+
+impl Error {
+    /// Sorts out what went wrong on the way.
+    pub(super) fn transport(server: &str, timeout: Duration, error: &reqwest::Error) -> Error {
+        if error.is_timeout() {
+            return Error::Timeout { server: server.to_owned(), after: timeout };
+        }
+        let why = chain(error);
+        let hint = match io_kind(error) {
+            Some(io::ErrorKind::ConnectionRefused) => {
+                "is `umbra serve` running there? another address goes into --server or UMBRA_SERVER"
+            }
+            _ if error.is_dns() => "check the name in --server or UMBRA_SERVER",
+            _ if why.to_lowercase().contains("certificate") => {
+                "--ca-cert names the certificates to trust; --client-cert and --client-key are for mutual TLS"
+            }
+            _ if server.starts_with("http://") => "does it want https? check --server or UMBRA_SERVER",
+            _ => "check --server or UMBRA_SERVER",
+        };
+        Error::Unreachable { server: server.to_owned(), why, hint }
+    }
+
+    /// The status of a refusal, where there was one.
+    pub(crate) fn status(&self) -> Option<StatusCode> {
+        match self {
+            Error::Problem { status, .. } | Error::Strange { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+}
+
+/// An error and what caused it, without saying the same twice.
+pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in causes(error) {
+        let text = cause.to_string();
+        if parts.last().is_none_or(|last| !last.contains(&text)) {
+            parts.push(text);
+        }
+    }
+    // reqwest's own two outer layers repeat the address and say no more.
+    if parts.len() > 1 && parts.first().is_some_and(|first| first.starts_with("error sending request")) {
+        parts.remove(0);
+    }
+    parts.join(": ")
+}
+
+fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
+    causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind).last()
+}
+
+fn problem_text(status: StatusCode, problem: &ApiProblem) -> String {
+    let what = match &problem.detail {
+        Some(detail) if !detail.is_empty() => detail,
+        _ => &problem.title,
+    };
+    let hint = match status {
+        StatusCode::UNAUTHORIZED => "\n--token or UMBRA_TOKEN, or a client certificate, says who you are",
+        _ => "",
+    };
+    format!("the control plane refused: {what} ({status}){hint}")
+}

@@ -1,0 +1,169 @@
+//! `umbractl status`: what is in effect, at one look.
+
+use std::time::SystemTime;
+
+use serde::Serialize;
+use umbra_resource::{Kind, Resource};
+
+use super::get::node_table;
+use crate::{
+    client::{
+        Client,
+        answer::{Nodes, Version},
+    },
+    failure::{Failure, Outcome},
+    output::{Output, table},
+    words::{self, count},
+};
+
+#[derive(Serialize)]
+struct Status {
+    server: String,
+    version: Version,
+    summary: Summary,
+    shadows: Vec<ShadowStatus>,
+    nodes: Nodes,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    revision: u64,
+    shadows: usize,
+    shadows_on: usize,
+    nodes: usize,
+    /// Connected nodes by what they have applied.
+    synced: usize,
+    stale: usize,
+    nacked: usize,
+    disconnected: usize,
+}
+
+#[derive(Serialize)]
+struct ShadowStatus {
+    name: String,
+    enabled: bool,
+    percent: f64,
+    /// The smallest and the largest share that connected nodes have in effect; `None` without one.
+    in_effect: Option<Range>,
+    stamps: Vec<String>,
+    target: String,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct Range {
+    min: f64,
+    max: f64,
+}
+
+/// Asks for shadows and nodes, and shows them together.
+pub(super) async fn run(client: &Client, output: &Output) -> Result<Outcome, Failure> {
+    let version = client.version().await?;
+    let shadows = client.list(Kind::Shadow).await?.items;
+    let nodes = client.nodes().await?;
+    let status = Status {
+        server: client.server().to_owned(),
+        version,
+        summary: summarise(&shadows, &nodes),
+        shadows: shadows.iter().filter_map(|resource| shadow_status(resource, &nodes)).collect(),
+        nodes,
+    };
+    output.show(&status, || text(&status, SystemTime::now()))?;
+    Ok(Outcome::Yes)
+}
+
+fn summarise(shadows: &[Resource], nodes: &Nodes) -> Summary {
+    let connected =
+        |state: &str| nodes.items.iter().filter(|node| node.connected && node.state == state).count();
+    Summary {
+        revision: nodes.revision,
+        shadows: shadows.len(),
+        shadows_on: shadows
+            .iter()
+            .filter(|resource| matches!(resource, Resource::Shadow(shadow) if shadow.spec.is_enabled()))
+            .count(),
+        nodes: nodes.items.len(),
+        synced: connected("SYNCED"),
+        stale: connected("STALE"),
+        nacked: connected("NACKED"),
+        disconnected: nodes.items.iter().filter(|node| !node.connected).count(),
+    }
+}
+
+fn shadow_status(resource: &Resource, nodes: &Nodes) -> Option<ShadowStatus> {
+    let Resource::Shadow(shadow) = resource else { return None };
+    let name = &shadow.metadata.name;
+    let in_effect = nodes
+        .items
+        .iter()
+        .filter(|node| node.connected)
+        .map(|node| node.share_in_effect(name))
+        .map(|share| Range { min: share, max: share })
+        .reduce(|a, b| Range { min: a.min.min(b.min), max: a.max.max(b.max) });
+    Some(ShadowStatus {
+        name: name.clone(),
+        enabled: shadow.spec.is_enabled(),
+        percent: shadow.spec.share().value(),
+        in_effect,
+        stamps: shadow.spec.stamps.clone(),
+        target: shadow.spec.target.cluster.clone(),
+    })
+}
+
+fn text(status: &Status, now: SystemTime) -> String {
+    let Summary { revision, shadows, shadows_on, nodes, synced, stale, nacked, disconnected } =
+        &status.summary;
+    let mut text = format!(
+        "{} {} at {}, revision {revision}: {} ({shadows_on} on), {} ({synced} synced, {stale} stale, \
+         {nacked} nacked, {disconnected} disconnected)\n",
+        status.version.name,
+        status.version.version,
+        status.server,
+        count(*shadows, "shadow"),
+        count(*nodes, "node"),
+    );
+    if !status.shadows.is_empty() {
+        text.push('\n');
+        let header = ["SHADOW", "SWITCH", "VALVE", "IN EFFECT", "STAMPS", "TARGET"];
+        text.push_str(&table(
+            &header,
+            status.shadows.iter().map(|shadow| {
+                vec![
+                    shadow.name.clone(),
+                    words::switch(shadow.enabled).to_owned(),
+                    format!("{}%", shadow.percent),
+                    shadow.in_effect.map(range).unwrap_or_default(),
+                    shadow.stamps.join(","),
+                    shadow.target.clone(),
+                ]
+            }),
+        ));
+    }
+    if !status.nodes.items.is_empty() {
+        text.push('\n');
+        text.push_str(&node_table(&status.nodes.items, now));
+    }
+    let nacks: Vec<_> = status
+        .nodes
+        .items
+        .iter()
+        .filter_map(|node| Some((node, node.nack.as_ref()?)))
+        .map(|(node, nack)| {
+            let revision = nack.revision.map(|revision| format!(" revision {revision}")).unwrap_or_default();
+            let when = nack
+                .at
+                .as_deref()
+                .map(|at| format!(" {} ago", words::age(now, Some(at))))
+                .unwrap_or_default();
+            format!("{} refused{revision}{when}: {}\n", node.id, nack.reason.replace(char::is_control, " "))
+        })
+        .collect();
+    if !nacks.is_empty() {
+        text.push('\n');
+        text.push_str(&nacks.concat());
+    }
+    text
+}
+
+fn range(range: Range) -> String {
+    if range.min == range.max { format!("{}%", range.min) } else { format!("{}-{}%", range.min, range.max) }
+}

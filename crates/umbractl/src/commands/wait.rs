@@ -1,0 +1,174 @@
+//! Waiting until nodes have a change in effect.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+use crate::{
+    client::{
+        Client,
+        answer::{Node, Nodes},
+    },
+    failure::Failure,
+    words::count,
+};
+
+/// How often the nodes are asked after: often enough to measure a change that takes tens of milliseconds,
+/// seldom enough to be nothing to a control plane.
+const POLL_EVERY: Duration = Duration::from_millis(50);
+
+/// How a wait ended.
+#[derive(Debug, Serialize)]
+pub(super) struct Waited {
+    /// Whether every connected node has the change in effect, and there is one.
+    pub(super) in_effect: bool,
+    /// From the control plane's answer on, in milliseconds.
+    after_ms: u64,
+    /// How many connected nodes have the change in effect.
+    synced: usize,
+    /// How many nodes are connected.
+    connected: usize,
+    /// Connected nodes that have not got it, with why.
+    pending: Vec<Pending>,
+    /// Nodes that are not connected: they may go on with an older policy.
+    disconnected: Vec<String>,
+}
+
+/// A connected node without the change.
+#[derive(Debug, Serialize)]
+struct Pending {
+    node: String,
+    /// `STALE`, or `NACKED` with the reason.
+    why: String,
+    #[serde(skip)]
+    refused: bool,
+}
+
+/// Asks after the nodes until all that are connected have applied a policy of `revision` or later, one of them
+/// has refused it, or `limit` has passed since `answered`.
+///
+/// # Errors
+/// Where the control plane cannot be asked any more.
+pub(super) async fn until_in_effect(
+    client: &Client,
+    revision: u64,
+    answered: Instant,
+    limit: Duration,
+) -> Result<Waited, Failure> {
+    loop {
+        let nodes = client.nodes().await?;
+        let elapsed = answered.elapsed();
+        let waited = look(&nodes, revision, elapsed);
+        let refused = waited.pending.iter().any(|pending| pending.refused);
+        if waited.in_effect || refused || elapsed >= limit {
+            return Ok(waited);
+        }
+        tokio::time::sleep(POLL_EVERY.min(limit.saturating_sub(elapsed))).await;
+    }
+}
+
+fn look(nodes: &Nodes, revision: u64, elapsed: Duration) -> Waited {
+    let (connected, disconnected): (Vec<&Node>, Vec<&Node>) =
+        nodes.items.iter().partition(|node| node.connected);
+    let pending: Vec<_> = connected.iter().filter_map(|node| pending(node, revision)).collect();
+    Waited {
+        in_effect: pending.is_empty() && !connected.is_empty(),
+        after_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        synced: connected.len() - pending.len(),
+        connected: connected.len(),
+        pending,
+        disconnected: disconnected.into_iter().map(|node| node.id.clone()).collect(),
+    }
+}
+
+fn pending(node: &Node, revision: u64) -> Option<Pending> {
+    let applied = node.applied.as_ref().map(|applied| applied.revision);
+    if node.state == "SYNCED" && applied.is_some_and(|applied| applied >= revision) {
+        return None;
+    }
+    let nack = node
+        .nack
+        .as_ref()
+        .filter(|nack| node.state == "NACKED" && nack.revision.is_none_or(|at| at >= revision));
+    let why = match (nack, applied) {
+        (Some(nack), _) => format!("refused it: {}", nack.reason),
+        (None, Some(applied)) => format!("is at revision {applied}"),
+        (None, None) => "has no policy yet".to_owned(),
+    };
+    Some(Pending { node: node.id.clone(), why, refused: nack.is_some() })
+}
+
+impl fmt::Display for Waited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let after = self.after_ms;
+        if self.in_effect {
+            writeln!(f, "in effect on {} after {after} ms", count(self.synced, "node"))?;
+        } else if self.connected == 0 {
+            writeln!(f, "not in effect: no node is connected after {after} ms")?;
+        } else {
+            writeln!(
+                f,
+                "not in effect on {} of {} after {after} ms",
+                self.pending.len(),
+                count(self.connected, "node")
+            )?;
+        }
+        for pending in &self.pending {
+            writeln!(f, "  {} {}", pending.node, pending.why)?;
+        }
+        for node in &self.disconnected {
+            writeln!(f, "  {node} is not connected: it goes on with the policy it has, if it runs")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn nodes(items: Value) -> Nodes {
+        serde_json::from_value(json!({"revision": 7, "items": items})).unwrap()
+    }
+
+    fn node(id: &str, state: &str, connected: bool, applied: Option<u64>, nack: Option<u64>) -> Value {
+        json!({
+            "id": id, "state": state, "connected": connected,
+            "applied": applied.map(|revision| json!({"version": "v", "revision": revision})),
+            "nack": nack.map(|revision| json!({"version": "v", "revision": revision, "reason": "bad regex"})),
+        })
+    }
+
+    #[test]
+    fn a_change_is_in_effect_when_every_connected_node_has_it() {
+        #[track_caller]
+        fn check(items: Value, in_effect: bool, text: &str) {
+            let waited = look(&nodes(items), 7, Duration::from_millis(80));
+            assert_eq!(waited.in_effect, in_effect, "{waited:?}");
+            assert_eq!(waited.to_string(), text);
+        }
+        check(json!([node("a", "SYNCED", true, Some(7), None)]), true, "in effect on 1 node after 80 ms\n");
+        check(
+            json!([node("a", "SYNCED", true, Some(8), None), node("b", "STALE", false, Some(3), None)]),
+            true,
+            "in effect on 1 node after 80 ms\n  b is not connected: it goes on with the policy it has, if it runs\n",
+        );
+        // The state of a moment before the change reached the node's stream.
+        check(
+            json!([node("a", "SYNCED", true, Some(6), None), node("b", "STALE", true, None, None)]),
+            false,
+            "not in effect on 2 of 2 nodes after 80 ms\n  a is at revision 6\n  b has no policy yet\n",
+        );
+        check(
+            json!([node("a", "NACKED", true, Some(6), Some(7)), node("b", "NACKED", true, Some(6), Some(6))]),
+            false,
+            "not in effect on 2 of 2 nodes after 80 ms\n  a refused it: bad regex\n  b is at revision 6\n",
+        );
+        check(json!([]), false, "not in effect: no node is connected after 80 ms\n");
+    }
+}

@@ -1,0 +1,122 @@
+//! How a command ends, and what the process says and returns then.
+
+use std::process::ExitCode;
+
+use reqwest::StatusCode;
+
+use crate::{
+    client::error::Error,
+    manifest::{Finding, Origins},
+};
+
+/// How a command ended that could do what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Done, or the answer is yes.
+    Yes,
+    /// The answer is no, and has been printed.
+    No,
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    message: String,
+}
+
+/// Exit code: the answer is no.
+const NO: u8 = 1;
+/// Exit code: it could not be tried.
+const ERROR: u8 = 2;
+
+impl Outcome {
+    /// As the process returns it.
+    pub(crate) fn exit_code(self) -> ExitCode {
+        match self {
+            Outcome::Yes => ExitCode::SUCCESS,
+            Outcome::No => ExitCode::from(NO),
+        }
+    }
+}
+
+impl Failure {
+    /// The answer is no.
+    pub(crate) fn no(message: impl Into<String>) -> Failure {
+        Failure { code: NO, message: message.into() }
+    }
+
+    /// It could not be tried.
+    pub(crate) fn error(message: impl Into<String>) -> Failure {
+        Failure { code: ERROR, message: message.into() }
+    }
+
+    /// Manifests are invalid, each finding on a line of its own.
+    pub(crate) fn invalid(findings: &[Finding]) -> Failure {
+        let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
+        Failure::no(lines.join("\n"))
+    }
+
+    /// The control plane refused; what it says about resources is shown with the files that they came from.
+    pub(crate) fn refused(error: Error, origins: &Origins) -> Failure {
+        let mut failure = Failure::from(error_summary(&error));
+        failure.code = code_of(&error);
+        if let Error::Problem { problem, .. } = &error {
+            for wrong in &problem.errors {
+                failure.message.push_str("\n  ");
+                failure.message.push_str(&origins.locate(wrong).to_string());
+            }
+        }
+        failure
+    }
+
+    /// Adds a line.
+    pub(crate) fn hint(mut self, line: impl AsRef<str>) -> Failure {
+        self.message.push('\n');
+        self.message.push_str(line.as_ref());
+        self
+    }
+
+    /// What to say.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether it could not even be tried.
+    pub(crate) fn is_error(&self) -> bool {
+        self.code == ERROR
+    }
+
+    /// As the process returns it.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<String> for Failure {
+    fn from(message: String) -> Failure {
+        Failure::error(message)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::refused(error, &Origins::default())
+    }
+}
+
+fn error_summary(error: &Error) -> String {
+    error.to_string()
+}
+
+/// A control plane that understood and said no is an answer; everything else is not.
+fn code_of(error: &Error) -> u8 {
+    match error {
+        Error::Problem { status, .. } => match *status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::REQUEST_TIMEOUT => ERROR,
+            status if status.is_client_error() => NO,
+            _ => ERROR,
+        },
+        _ => ERROR,
+    }
+}

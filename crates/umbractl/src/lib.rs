@@ -1,1 +1,0 @@
-//! Umbra's command line.

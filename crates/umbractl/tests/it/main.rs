@@ -1,0 +1,16 @@
+//! Runs the `umbractl` that was built: against a control plane that is faked on loopback, and without one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may stop at the first surprise, like tests"
+)]
+
+mod change;
+mod errors;
+mod fake;
+mod offline;
+mod run;
+mod show;
+mod tls;

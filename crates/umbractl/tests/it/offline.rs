@@ -1,0 +1,150 @@
+//! The commands that need no control plane: check, completion, help.
+
+use std::{fs, path::Path};
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::{
+    fake::MANIFESTS,
+    run::{binary, finish, offline},
+};
+
+/// A directory with these files.
+fn directory(files: &[(&str, &str)]) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = directory.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    directory
+}
+
+fn check(directory: &Path, code: i32) -> String {
+    offline(directory, &["check", "-f", "."]).exits(code).stdout
+}
+
+#[test]
+fn check_of_what_is_valid_says_how_much_that_is() {
+    let directory = directory(&[("shadow.yaml", MANIFESTS)]);
+    assert_eq!(check(directory.path(), 0), "2 resources: no problem found\n");
+    assert_eq!(
+        offline(directory.path(), &["check", "-f", "shadow.yaml", "-o", "json"]).exits(0).json(),
+        json!({"valid": true, "resources": 2, "problems": []})
+    );
+}
+
+const INVALID: &str = "\
+# The documents that are empty do not count.
+---
+apiVersion: umbra/v1
+kind: Stamp
+metadata:
+  name: checkout
+spec:
+  match:
+  - path:
+      regex: '('
+    hostz: [x]
+---
+apiVersion: umbra/v1
+kind: Shadow
+metadata: {name: checkout-v2}
+spec:
+  stamps: [checkout]
+  target: {cluster: checkout-v2}
+  percent: 101
+---
+kind: Shadows
+";
+
+#[test]
+fn check_lists_every_problem_with_file_line_document_and_field() {
+    let directory = directory(&[
+        ("a.yaml", INVALID),
+        (
+            "b.json",
+            r#"{"apiVersion": "umbra/v1", "kind": "Stamp", "metadata": {"name": "B"}, "spec": {"match": []}}"#,
+        ),
+        ("c.yml", "a: [\n"),
+    ]);
+    insta::assert_snapshot!("check", check(directory.path(), 1));
+    let report = offline(directory.path(), &["check", "-f", "a.yaml", "-o", "json"]).exits(1).json();
+    assert_eq!(report["valid"], false);
+    let percent = report["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|problem| problem["field"] == "spec.percent")
+        .unwrap();
+    assert_eq!(
+        (&percent["file"], &percent["line"], &percent["document"], &percent["resource"]),
+        (&json!("a.yaml"), &json!(19), &json!(2), &json!("Shadow/checkout-v2"))
+    );
+}
+
+#[test]
+fn check_looks_at_all_files_together() {
+    let (stamp, shadow) = MANIFESTS.split_once("---\n").unwrap();
+    let directory = directory(&[("1.yaml", shadow), ("2.yaml", stamp)]);
+    check(directory.path(), 0);
+    let alone = offline(directory.path(), &["check", "-f", "1.yaml"]).exits(1).stdout;
+    assert!(alone.starts_with("1.yaml:5: document 1: Shadow/checkout-v2: spec.stamps[0]: "), "{alone}");
+    fs::write(directory.path().join("3.yaml"), stamp).unwrap();
+    let twice = check(directory.path(), 1);
+    assert!(twice.starts_with("./3.yaml:3: document 1: Stamp/checkout: metadata.name: "), "{twice}");
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error() {
+    let directory =
+        directory(&[("empty/readme.txt", ""), ("deep/er/a.yaml", MANIFESTS), ("latin1.yaml", "")]);
+    fs::write(directory.path().join("latin1.yaml"), b"a: \xe9\n").unwrap();
+    for (arguments, said) in [
+        (["check", "-f", "missing.yaml"].as_slice(), "error: missing.yaml: No such file or directory"),
+        (&["check", "-f", "empty"], "error: empty: no *.yaml, *.yml or *.json in it; -R looks into"),
+        (&["check", "-f", "deep"], "error: deep: no *.yaml"),
+        (&["check", "-f", "latin1.yaml"], "error: latin1.yaml: stream did not contain valid UTF-8"),
+        (&["check", "-f", "-", "-f", "-"], "error: standard input can be read only once"),
+        (&["apply", "-f", "missing.yaml"], "error: missing.yaml: "),
+    ] {
+        let run = offline(directory.path(), arguments).exits(2);
+        assert!(run.stderr.starts_with(said), "{}", run.seen());
+    }
+    offline(directory.path(), &["check", "-R", "-f", "deep"]).exits(0);
+}
+
+#[test]
+fn check_reads_standard_input() {
+    let mut command = binary();
+    command.args(["check", "-f", "-"]);
+    let run = finish(command, INVALID).exits(1);
+    assert!(run.stdout.starts_with("stdin:"), "{}", run.stdout);
+}
+
+#[test]
+fn a_link_in_a_circle_ends() {
+    let directory = directory(&[("a/b.yaml", MANIFESTS)]);
+    std::os::unix::fs::symlink("..", directory.path().join("a/up")).unwrap();
+    let run = offline(directory.path(), &["check", "-R", "-f", "."]).exits(0);
+    assert_eq!(run.stdout, "2 resources: no problem found\n");
+}
+
+#[test]
+fn completion_knows_the_commands() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let run = offline(Path::new("."), &["completion", shell]).exits(0);
+        assert!(run.stdout.contains("valve"), "{shell}");
+        assert_eq!(run.stdout, offline(Path::new("."), &["completions", shell]).exits(0).stdout);
+    }
+}
+
+#[test]
+fn help_tells_the_exit_codes() {
+    let help = offline(Path::new("."), &["--help"]).exits(0).stdout;
+    for code in ["  0  ", "  1  ", "  2  "] {
+        assert!(help.contains(code), "{help}");
+    }
+    assert!(offline(Path::new("."), &["--version"]).exits(0).stdout.starts_with("umbractl "));
+}
