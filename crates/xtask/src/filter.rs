@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::checkout::Checkout;
 use crate::{run, say};
 
-/// What Envoy runs: WASI preview 1 for its clock and randomness, no more than DESIGN's allow-list.
+/// What Envoy runs: WASI preview 1 for its clock and randomness, no more than `cargo xtask wasm` lets pass.
 const TARGET: &str = "wasm32-wasip1";
 
 /// A cold build of the module on a slow machine takes some minutes; this only ends one that hangs.

@@ -3,14 +3,24 @@
 //! It builds and runs Umbra's binaries and imports nothing of them.
 
 mod checkout;
+mod ci;
 mod codegen;
+mod demo;
 mod filter;
+mod http;
 mod interrupt;
+mod ports;
 mod process;
 mod progress;
 mod run;
 mod say;
+mod sidecar;
+mod steps;
+mod test;
+mod tidy;
 mod tools;
+mod validate;
+mod wasm;
 
 use std::process::ExitCode;
 
@@ -18,6 +28,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use checkout::Checkout;
+use steps::Steps;
 
 /// Builds, tests and shows Umbra.
 #[derive(Debug, Parser)]
@@ -29,10 +40,28 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Shadow live traffic between two real servers, and move the valve while it flows
+    Demo {
+        /// End after the last step, with failure if one was wrong, instead of staying up
+        #[arg(long)]
+        once: bool,
+    },
+    /// Run every test, the end-to-end ones once with each Envoy
+    Test,
+    /// Run every check but the tests: format, lints, dependency rules, generated code, the filter, Envoy, documentation
+    Check,
+    /// Run every check, every test and the demo
+    Ci,
+    /// Validate every configuration under envoy/ with each Envoy
+    Validate,
     /// Build the wasm filter that ships: target/umbra-filter.wasm and its .sha256
     Filter,
     /// Install Envoy and json-server into .tools
     Tools,
+    /// Check the dependency rules and the house rules
+    Tidy,
+    /// Check what the built filter imports and how large it is
+    Wasm,
     /// Generate Rust from the .proto files
     Codegen {
         /// Compare with the committed files instead of writing them
@@ -55,8 +84,22 @@ fn run(task: Task) -> Result<()> {
     interrupt::listen()?;
     let checkout = Checkout::find()?;
     match task {
+        Task::Demo { once } => demo::play(&checkout, once),
+        Task::Test => in_steps(|steps| test::all(&checkout, steps)),
+        Task::Check => in_steps(|steps| ci::check(&checkout, steps)),
+        Task::Ci => in_steps(|steps| ci::all(&checkout, steps)),
+        Task::Validate => validate::all(&checkout),
         Task::Filter => filter::build(&checkout).map(drop),
         Task::Tools => tools::install(&checkout),
+        Task::Tidy => tidy::check(&checkout),
+        Task::Wasm => wasm::check(&checkout.filter()),
         Task::Codegen { check } => codegen::run(check),
     }
+}
+
+fn in_steps(take: impl FnOnce(&mut Steps) -> Result<()>) -> Result<()> {
+    let mut steps = Steps::default();
+    take(&mut steps)?;
+    steps.summary();
+    Ok(())
 }

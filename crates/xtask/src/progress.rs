@@ -31,6 +31,11 @@ impl Progress {
         Self { what, start: Instant::now(), bar, ended: false }
     }
 
+    /// Nothing to show: for work that is part of other work.
+    pub(crate) fn silent() -> Self {
+        Self { what: String::new(), start: Instant::now(), bar: None, ended: true }
+    }
+
     /// Shows a bar of `total` steps in place of the spinner; nothing where nobody watches.
     pub(crate) fn of(self, total: u64) -> Self {
         if let Some(bar) = &self.bar {

@@ -1,0 +1,64 @@
+//! `cargo xtask check` and `cargo xtask ci`: what a change must pass before it lands.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::checkout::Checkout;
+use crate::steps::Steps;
+use crate::{codegen, demo, filter, run, test, tidy, validate, wasm};
+
+/// Long enough for a cold build on two slow cores; it only ends one that hangs.
+const LIMIT: Duration = Duration::from_secs(45 * 60);
+
+/// Everything but the tests, the quickest first.
+///
+/// # Errors
+/// When a step fails.
+pub(crate) fn check(checkout: &Checkout, steps: &mut Steps) -> Result<()> {
+    let cargo = |arguments: &[&str]| {
+        let mut command = Command::new("cargo");
+        command.args(arguments).current_dir(&checkout.root).env("RUSTDOCFLAGS", "-D warnings");
+        run::show(&mut command, LIMIT)
+    };
+    steps.take("components of the toolchain", || add_components(&checkout.root))?;
+    steps.take("format", || cargo(&["fmt", "--all", "--check"]))?;
+    steps.take("tidy", || tidy::check(checkout))?;
+    steps.take("generated code", || codegen::run(true))?;
+    steps.take("filter", || filter::build(checkout))?;
+    steps.take("imports and size of the filter", || wasm::check(&checkout.filter()))?;
+    steps.take("Envoy configurations", || validate::all(checkout))?;
+    steps.take("clippy", || {
+        cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+    })?;
+    steps.take("documentation", || cargo(&["doc", "--workspace", "--no-deps", "--locked"]))?;
+    Ok(())
+}
+
+/// Everything, and the demo once.
+///
+/// # Errors
+/// When a step fails.
+pub(crate) fn all(checkout: &Checkout, steps: &mut Steps) -> Result<()> {
+    check(checkout, steps)?;
+    test::all(checkout, steps)?;
+    steps.take("demo", || demo::play(checkout, true))
+}
+
+/// Adds clippy and rustfmt where the toolchain came without.
+fn add_components(root: &Path) -> Result<()> {
+    for component in ["clippy", "fmt"] {
+        let mut asked = Command::new("cargo");
+        asked.args([component, "--version"]).current_dir(root);
+        if run::capture(&mut asked, Duration::from_secs(60)).is_err() {
+            let rustup =
+                run::need("rustup", "the toolchain has no clippy or rustfmt, and rustup would add them")?;
+            let mut add = Command::new(rustup);
+            add.args(["component", "add", "clippy", "rustfmt"]).current_dir(root);
+            run::show(&mut add, Duration::from_secs(600))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! The configuration in `envoy/sidecar`, with this machine's ports and paths in place of those that are written there.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::checkout::Checkout;
+
+/// Where the configuration looks for the module.
+const MODULE: &str = "/etc/envoy/umbra-filter.wasm";
+
+/// An Envoy configuration that can still be changed.
+#[derive(Debug, Clone)]
+pub(crate) struct Sidecar {
+    config: Value,
+}
+
+impl Sidecar {
+    /// Reads the file and puts the built module in.
+    ///
+    /// # Errors
+    /// When it cannot be read, is not YAML, or does not name the module where it is expected.
+    pub(crate) fn load(checkout: &Checkout) -> Result<Self> {
+        let file = checkout.root.join("envoy/sidecar/envoy.yaml");
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let mut config: Value =
+            serde_saphyr::from_str(&text).with_context(|| format!("{} is not YAML", file.display()))?;
+        let module = checkout.filter().to_string_lossy().into_owned();
+        let mut places = 0;
+        each_string(&mut config, &mut |text| {
+            if text == MODULE {
+                text.clone_from(&module);
+                places += 1;
+            }
+        });
+        ensure!(places > 0, "{} does not name {MODULE}", file.display());
+        Ok(Self { config })
+    }
+
+    /// Moves the admin page.
+    ///
+    /// # Errors
+    /// When the configuration has none.
+    pub(crate) fn set_admin_port(&mut self, port: u16) -> Result<()> {
+        self.set("/admin/address/socket_address/port_value", json!(port))
+    }
+
+    /// Moves the listener.
+    ///
+    /// # Errors
+    /// When the configuration has none.
+    pub(crate) fn set_listener_port(&mut self, port: u16) -> Result<()> {
+        self.set("/static_resources/listeners/0/address/socket_address/port_value", json!(port))
+    }
+
+    /// Moves what a cluster points to.
+    ///
+    /// # Errors
+    /// When there is no such cluster.
+    pub(crate) fn set_cluster_port(&mut self, name: &str, port: u16) -> Result<()> {
+        let cluster = self.cluster(name)?;
+        let place = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address/port_value";
+        *cluster.pointer_mut(place).with_context(|| format!("cluster {name} has no port"))? = json!(port);
+        Ok(())
+    }
+
+    /// Writes it as JSON, which Envoy reads as well.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn write(&self, file: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(&self.config)?;
+        fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    fn cluster(&mut self, name: &str) -> Result<&mut Value> {
+        self.config
+            .pointer_mut("/static_resources/clusters")
+            .and_then(Value::as_array_mut)
+            .and_then(|clusters| {
+                clusters.iter_mut().find(|cluster| cluster.get("name") == Some(&json!(name)))
+            })
+            .with_context(|| format!("the configuration has no cluster {name}"))
+    }
+
+    fn set(&mut self, pointer: &str, value: Value) -> Result<()> {
+        *self.config.pointer_mut(pointer).with_context(|| format!("the configuration has no {pointer}"))? =
+            value;
+        Ok(())
+    }
+}
+
+fn each_string(value: &mut Value, change: &mut impl FnMut(&mut String)) {
+    match value {
+        Value::String(text) => change(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| each_string(item, change)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| each_string(field, change)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}

@@ -1,0 +1,46 @@
+//! What must not stand in any file: work left over, tests switched off, and places of one machine.
+
+use super::files::File;
+
+/// What must not stand anywhere, and why. Written in halves, so that this file does not break its own rule.
+const FORBIDDEN: [(&str, &str, &str); 9] = [
+    ("TO", "DO", "finish it or leave it out"),
+    ("FIX", "ME", "finish it or leave it out"),
+    ("todo", "!(", "finish it or leave it out"),
+    ("unimplemented", "!(", "finish it or leave it out"),
+    ("allow(dead", "_code)", "dead code goes"),
+    ("#[ig", "nore", "a test that is skipped has not passed"),
+    ("/work", "/", "a path of one machine"),
+    ("/root", "/", "a path of one machine"),
+    ("/tmp", "/tools", "a path of one machine"),
+];
+
+/// Every place where something forbidden stands.
+pub(crate) fn check(files: &[File]) -> Vec<String> {
+    let mut breaches = Vec::new();
+    for file in files {
+        for (at, line) in file.text.lines().enumerate() {
+            for (first, second, reason) in FORBIDDEN {
+                let word = [first, second].concat();
+                if line.contains(&word) {
+                    breaches.push(format!("{}:{}: `{word}`: {reason}", file.path, at + 1));
+                }
+            }
+        }
+    }
+    breaches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forbidden_words_are_found_with_their_line() {
+        let word = ["TO", "DO"].concat();
+        let file = File { path: "a.md".to_owned(), text: format!("fine\nnot fine: {word}\n") };
+        let breaches = check(&[file]);
+        assert_eq!(breaches.len(), 1);
+        assert!(breaches[0].starts_with("a.md:2:"), "{breaches:?}");
+    }
+}
