@@ -58,10 +58,9 @@ impl Failure {
     }
 
     /// The control plane refused; what it says about resources is shown with the files that they came from.
-    pub(crate) fn refused(error: Error, origins: &Origins) -> Failure {
-        let mut failure = Failure::from(error_summary(&error));
-        failure.code = code_of(&error);
-        if let Error::Problem { problem, .. } = &error {
+    pub(crate) fn refused(error: &Error, origins: &Origins) -> Failure {
+        let mut failure = Failure { code: code_of(error), message: error.to_string() };
+        if let Error::Problem { problem, .. } = error {
             for wrong in &problem.errors {
                 failure.message.push_str("\n  ");
                 failure.message.push_str(&origins.locate(wrong).to_string());
@@ -93,20 +92,10 @@ impl Failure {
     }
 }
 
-impl From<String> for Failure {
-    fn from(message: String) -> Failure {
-        Failure::error(message)
-    }
-}
-
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
-        Failure::refused(error, &Origins::default())
+        Failure::refused(&error, &Origins::default())
     }
-}
-
-fn error_summary(error: &Error) -> String {
-    error.to_string()
 }
 
 /// A control plane that understood and said no is an answer; everything else is not.

@@ -70,7 +70,8 @@ pub(crate) struct Node {
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct PolicyVersion {
     pub(crate) version: String,
-    pub(crate) revision: u64,
+    /// The store's revision that it was compiled at; `None` where the control plane does not remember it.
+    pub(crate) revision: Option<u64>,
 }
 
 /// A node's refusal of a policy.
@@ -90,6 +91,16 @@ pub(crate) struct Share {
 }
 
 impl Node {
+    /// The store's revision whose policy the node runs. A node that is synced runs what it shall run, also where
+    /// the control plane does not remember what it applied.
+    pub(crate) fn revision_in_effect(&self) -> Option<u64> {
+        let of = |policy: &Option<PolicyVersion>| policy.as_ref().and_then(|policy| policy.revision);
+        match self.state.as_str() {
+            "SYNCED" => of(&self.applied).or(of(&self.desired)),
+            _ => of(&self.applied),
+        }
+    }
+
     /// The share of the requests that this node mirrors to a shadow, in percent: 0 where the shadow is off, or
     /// is not in the node's policy.
     pub(crate) fn share_in_effect(&self, shadow: &str) -> f64 {

@@ -24,7 +24,7 @@ pub(super) async fn run(
     let applied = client
         .apply(&manifests.resources, dry_run, reason)
         .await
-        .map_err(|error| Failure::refused(error, &manifests.origins))?;
+        .map_err(|error| Failure::refused(&error, &manifests.origins))?;
     output.show(&applied, || {
         table(
             &["KIND", "NAME", "ACTION", "REVISION"],

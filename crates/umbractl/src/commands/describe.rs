@@ -13,7 +13,7 @@ use crate::{
     cli::Described,
     client::{
         Client,
-        answer::{AuditEntry, Node},
+        answer::{AuditEntry, Node, PolicyVersion},
     },
     failure::{Failure, Outcome},
     output::{Output, table},
@@ -22,6 +22,9 @@ use crate::{
 
 /// So many of the last changes are shown.
 const SHOWN_CHANGES: u32 = 5;
+/// Changes are looked for in so many pages of the audit trail: enough for what is recent, and not the whole
+/// history of a mesh for the sake of five lines.
+const SEARCHED_PAGES: usize = 3;
 
 #[derive(Serialize)]
 struct StampView {
@@ -64,9 +67,8 @@ pub(super) async fn run(
 }
 
 async fn changes(client: &Client, kind: Kind, name: &str) -> Result<Vec<AuditEntry>, Failure> {
-    let mut entries = audit(client, &[name.to_owned()], SHOWN_CHANGES).await?;
-    entries.retain(|entry| entry.kind == kind.as_str());
-    Ok(entries)
+    let about_it = |entry: &AuditEntry| entry.kind == kind.as_str() && entry.name == name;
+    audit(client, about_it, SHOWN_CHANGES, SEARCHED_PAGES).await
 }
 
 async fn stamp(client: &Client, name: &str, output: &Output) -> Result<(), Failure> {
@@ -211,9 +213,14 @@ fn node_text(node: &Node) -> String {
         sheet.line("refused", &format!("{revision}{}", nack.reason));
     }
     for (name, policy) in [("desired", &node.desired), ("applied", &node.applied)] {
-        let text =
-            policy.as_ref().map(|policy| format!("revision {}, version {}", policy.revision, policy.version));
-        sheet.line(name, text.as_deref().unwrap_or("no policy"));
+        let text = match policy {
+            Some(PolicyVersion { version, revision: Some(revision) }) => {
+                format!("revision {revision}, version {version}")
+            }
+            Some(PolicyVersion { version, revision: None }) => format!("version {version}"),
+            None => "no policy".to_owned(),
+        };
+        sheet.line(name, &text);
     }
     sheet.line("cluster", &node.cluster);
     sheet.line("zone", &node.zone);

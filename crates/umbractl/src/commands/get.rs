@@ -18,7 +18,7 @@ use crate::{
     words,
 };
 
-/// So many audit entries are asked for at once while looking for a name.
+/// So many audit entries are asked for at once.
 const AUDIT_PAGE: u32 = 200;
 
 #[derive(Serialize)]
@@ -39,7 +39,8 @@ pub(super) async fn run(
         View::Shadows => resources(client, Kind::Shadow, names, output).await,
         View::Nodes => nodes(client, names, output).await,
         View::Audit => {
-            let entries = audit(client, names, limit).await?;
+            let wanted = |entry: &AuditEntry| names.is_empty() || names.contains(&entry.name);
+            let entries = audit(client, wanted, limit, usize::MAX).await?;
             if entries.is_empty() {
                 output.note("no audit entries");
             }
@@ -156,8 +157,8 @@ pub(super) fn node_table(nodes: &[Node], now: SystemTime) -> String {
                 node.id.clone(),
                 node.state.clone(),
                 if node.connected { "yes" } else { "no" }.to_owned(),
-                revision(node.desired.as_ref().map(|desired| desired.revision)),
-                revision(node.applied.as_ref().map(|applied| applied.revision)),
+                revision(node.desired.as_ref().and_then(|desired| desired.revision)),
+                revision(node.revision_in_effect()),
                 words::age(now, node.last_seen.as_deref()),
                 node.cluster.clone(),
                 node.zone.clone(),
@@ -167,24 +168,28 @@ pub(super) fn node_table(nodes: &[Node], now: SystemTime) -> String {
     )
 }
 
-/// The newest entries of the audit trail, at most `limit`; with names, only those about them.
-pub(super) async fn audit(client: &Client, names: &[String], limit: u32) -> Result<Vec<AuditEntry>, Failure> {
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-    let page_size = if names.is_empty() { limit.min(AUDIT_PAGE) } else { AUDIT_PAGE };
+/// The newest entries of the audit trail that are `wanted`, at most `limit`, from so many pages at most.
+pub(super) async fn audit(
+    client: &Client,
+    wanted: impl Fn(&AuditEntry) -> bool,
+    limit: u32,
+    max_pages: usize,
+) -> Result<Vec<AuditEntry>, Failure> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut entries = Vec::new();
     let mut before = None;
-    loop {
-        let page = client.audit(page_size, before).await?;
-        entries
-            .extend(page.items.into_iter().filter(|entry| names.is_empty() || names.contains(&entry.name)));
+    for _ in 0..max_pages {
+        let page = client.audit(AUDIT_PAGE, before).await?;
+        entries.extend(page.items.into_iter().filter(&wanted));
         // A page that does not go on from the one before would be asked for again and again.
         let goes_on = page.next.is_some_and(|next| before.is_none_or(|before| next < before));
-        if entries.len() >= wanted || !goes_on {
-            entries.truncate(wanted);
-            return Ok(entries);
+        if entries.len() >= limit || !goes_on {
+            break;
         }
         before = page.next;
     }
+    entries.truncate(limit);
+    Ok(entries)
 }
 
 /// One line for each entry.

@@ -85,17 +85,18 @@ fn look(nodes: &Nodes, revision: u64, elapsed: Duration) -> Waited {
 }
 
 fn pending(node: &Node, revision: u64) -> Option<Pending> {
-    let applied = node.applied.as_ref().map(|applied| applied.revision);
-    if node.state == "SYNCED" && applied.is_some_and(|applied| applied >= revision) {
+    let in_effect = node.revision_in_effect();
+    if node.state == "SYNCED" && in_effect.is_some_and(|in_effect| in_effect >= revision) {
         return None;
     }
     let nack = node
         .nack
         .as_ref()
         .filter(|nack| node.state == "NACKED" && nack.revision.is_none_or(|at| at >= revision));
-    let why = match (nack, applied) {
+    let why = match (nack, in_effect) {
         (Some(nack), _) => format!("refused it: {}", nack.reason),
-        (None, Some(applied)) => format!("is at revision {applied}"),
+        (None, Some(older)) => format!("is at revision {older}"),
+        (None, None) if node.applied.is_some() => "is at a revision from long ago".to_owned(),
         (None, None) => "has no policy yet".to_owned(),
     };
     Some(Pending { node: node.id.clone(), why, refused: nack.is_some() })
@@ -168,6 +169,20 @@ mod tests {
             json!([node("a", "NACKED", true, Some(6), Some(7)), node("b", "NACKED", true, Some(6), Some(6))]),
             false,
             "not in effect on 2 of 2 nodes after 80 ms\n  a refused it: bad regex\n  b is at revision 6\n",
+        );
+        // The control plane was restarted and does not remember what the node runs, until it is the same.
+        check(
+            json!([{"id": "a", "state": "STALE", "connected": true, "applied": {"version": "v", "revision": null}}]),
+            false,
+            "not in effect on 1 of 1 node after 80 ms\n  a is at a revision from long ago\n",
+        );
+        check(
+            json!([{
+                "id": "a", "state": "SYNCED", "connected": true,
+                "desired": {"version": "v", "revision": 7}, "applied": {"version": "v", "revision": null},
+            }]),
+            true,
+            "in effect on 1 node after 80 ms\n",
         );
         check(json!([]), false, "not in effect: no node is connected after 80 ms\n");
     }
