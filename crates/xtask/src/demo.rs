@@ -36,9 +36,8 @@ const TRICKLE: Duration = Duration::from_millis(400);
 /// Runs the demo; with `once`, ends after the last step, else stays up until it is interrupted.
 ///
 /// # Errors
-/// When something cannot be built, installed or started, or when a step was wrong.
+/// When something cannot be installed or started, or when a step was wrong.
 pub(crate) fn play(checkout: &Checkout, once: bool) -> Result<()> {
-    build(checkout)?;
     let mut stack = Stack::start(checkout)?;
     let observer = Observer::new(stack.ports());
     let traffic = Traffic::start(stack.ports().ingress);
@@ -67,7 +66,11 @@ pub(crate) fn play(checkout: &Checkout, once: bool) -> Result<()> {
     if once { Ok(()) } else { stay(&mut stack, &traffic) }
 }
 
-fn build(checkout: &Checkout) -> Result<()> {
+/// Builds what the demo runs.
+///
+/// # Errors
+/// When something does not build.
+pub(crate) fn build(checkout: &Checkout) -> Result<()> {
     filter::build(checkout)?;
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--package", "umbra-control-plane", "--package", "umbractl", "--bins"]);

@@ -45,6 +45,9 @@ enum Task {
         /// End after the last step, with failure if one was wrong, instead of staying up
         #[arg(long)]
         once: bool,
+        /// Use what `cargo xtask test` has built
+        #[arg(long)]
+        no_build: bool,
     },
     /// Run every test, the end-to-end ones once with each Envoy
     Test,
@@ -84,7 +87,12 @@ fn run(task: Task) -> Result<()> {
     interrupt::listen()?;
     let checkout = Checkout::find()?;
     match task {
-        Task::Demo { once } => demo::play(&checkout, once),
+        Task::Demo { once, no_build } => {
+            if !no_build {
+                demo::build(&checkout)?;
+            }
+            demo::play(&checkout, once)
+        }
         Task::Test => in_steps(|steps| test::all(&checkout, steps)),
         Task::Check => in_steps(|steps| ci::check(&checkout, steps)),
         Task::Ci => in_steps(|steps| ci::all(&checkout, steps)),

@@ -22,13 +22,21 @@ pub(crate) fn check(files: &[File]) -> Vec<String> {
         for (at, line) in file.text.lines().enumerate() {
             for (first, second, reason) in FORBIDDEN {
                 let word = [first, second].concat();
-                if line.contains(&word) {
+                if stands_alone(line, &word) {
                     breaches.push(format!("{}:{}: `{word}`: {reason}", file.path, at + 1));
                 }
             }
         }
     }
     breaches
+}
+
+/// Whether `word` stands in `line`, and not as the end of a longer word or path, as in a link.
+fn stands_alone(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let before = line.get(..at).unwrap_or_default();
+        !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    })
 }
 
 #[cfg(test)]
@@ -42,5 +50,7 @@ mod tests {
         let breaches = check(&[file]);
         assert_eq!(breaches.len(), 1);
         assert!(breaches[0].starts_with("a.md:2:"), "{breaches:?}");
+        let link = ["see https://example.com/root", "/page"].concat();
+        assert!(check(&[File { path: "a.md".to_owned(), text: link }]).is_empty());
     }
 }
