@@ -1,11 +1,11 @@
 //! Protobuf → `PolicySpec`. Collects every bad field before it gives up.
 
+use umbra_policy::FieldError;
 use umbra_policy::spec::{
     ClauseSpec, CopySpec, FieldSpec, GuardSpec, PathSpec, PolicySpec, SampleBy, SampleSpec, ShadowSpec,
     StampSpec, ValueSpec,
 };
 
-use crate::FieldError;
 use crate::proto::policy::v1 as proto;
 
 pub(crate) fn policy(message: proto::Policy) -> Result<PolicySpec, Vec<FieldError>> {

@@ -14,6 +14,7 @@ mod from_proto;
 mod to_proto;
 
 use prost::Message;
+use umbra_policy::FieldError;
 use umbra_policy::spec::PolicySpec;
 
 /// The type URL of a policy on a Delta xDS stream.
@@ -58,16 +59,6 @@ pub enum DecodeError {
     /// Fields that are missing or that no policy can have, in the order of the message. At least one.
     #[error("{}", listed(.0))]
     Fields(Vec<FieldError>),
-}
-
-/// A field that is missing or that no policy can have.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {message}")]
-pub struct FieldError {
-    /// Where: `stamps[0].clauses[1].path`, as in `PolicySpec`.
-    pub path: String,
-    /// What is wrong with it.
-    pub message: String,
 }
 
 /// How many bad fields a message names: the reason of a NACK is read by a person.

@@ -279,13 +279,16 @@ impl Stream {
         Some(Action::Send(Response { type_url: TYPE_URL.to_owned(), nonce, resources, removed }))
     }
 
-    /// Whether something else would be said now than what this response said.
+    /// Whether there is something to say now that this response did not say.
     fn is_outdated(&self, outstanding: &Outstanding) -> bool {
         let Some(desired) = &self.desired else { return false };
         self.subscriptions.iter().any(|(name, subscription)| {
             let version = desired.get(name).map(|resource| resource.version.as_str());
             match outstanding.sent.get(name) {
-                Some(sent) => subscription.asked_again || sent.as_deref() != version,
+                // What the node refused cannot take the place of what it may be about to accept.
+                Some(sent) => {
+                    subscription.asked_again || sent.as_deref() != version && !subscription.refuses(version)
+                }
                 None => subscription.needs(version),
             }
         })

@@ -48,12 +48,17 @@ impl Subscription {
         self.refused = Some(version);
     }
 
+    /// Whether this is what the node refused last.
+    pub(crate) fn refuses(&self, version: Option<&str>) -> bool {
+        self.refused.as_ref().is_some_and(|refused| refused.as_deref() == version)
+    }
+
     /// Whether the node must be told that this is what there is: a version, or none.
     pub(crate) fn needs(&self, version: Option<&str>) -> bool {
         if self.asked_again {
             return true;
         }
-        if self.refused.as_ref().is_some_and(|refused| refused.as_deref() == version) {
+        if self.refuses(version) {
             return false;
         }
         match (&self.has, version) {
