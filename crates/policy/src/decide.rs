@@ -117,8 +117,17 @@ impl Skip {
 /// asks for, and scratch space that a regular expression keeps for the next request).
 pub fn decide(policy: &Policy, request: &impl RequestView, random: u64) -> Decision {
     let stamps = stamps_of(policy, &Request::new(request));
-    let shadows = shadows_of(policy, &stamps);
-    let (mirrors, skipped) = settle(policy, &shadows, request, random);
+    let several;
+    let shadows = match stamps.as_slice() {
+        // The usual cases need no list of their own.
+        [] => &[],
+        [stamp] => policy.shadows_of(*stamp),
+        stamps => {
+            several = shadows_of(policy, stamps);
+            several.as_slice()
+        }
+    };
+    let (mirrors, skipped) = settle(policy, shadows, request, random);
     Decision { stamps, mirrors, skipped }
 }
 

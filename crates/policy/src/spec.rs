@@ -48,7 +48,8 @@ pub enum PathSpec {
     Exact(String),
     /// Whole segments: `/api` takes `/api` and `/api/x`, not `/apix`.
     Prefix(String),
-    /// The regular expression matches the whole path.
+    /// The regular expression matches the whole path. A path that is not UTF-8, or longer than 8,192 bytes,
+    /// never fits.
     Regex(String),
     /// `/users/{id}`: a segment in braces stands for any one non-empty segment.
     Template(String),
@@ -86,7 +87,8 @@ pub enum ValueSpec {
     Suffix(String),
     /// Has these bytes somewhere.
     Contains(String),
-    /// The regular expression matches the whole value. A value that is not UTF-8 never fits.
+    /// The regular expression matches the whole value. A value that is not UTF-8, or longer than 8,192
+    /// bytes, never fits.
     Regex(String),
     /// There is at least one value, which may be empty.
     Present,

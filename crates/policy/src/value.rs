@@ -7,9 +7,13 @@ use crate::spec::ValueSpec;
 /// The longest regular expression, in bytes of its source.
 const MAX_REGEX_BYTES: usize = 1_024;
 
-/// The largest compiled regular expression, in bytes. A match takes time in proportion to this and to
-/// the value's length, so this bounds what one rule can cost a request.
-const MAX_REGEX_PROGRAM_BYTES: usize = 64 * 1_024;
+/// The largest compiled regular expression, in bytes. Matching takes time in proportion to this times the
+/// value's length. `.{1,255}` and a UUID fit well within it.
+const MAX_REGEX_PROGRAM_BYTES: usize = 32 * 1_024;
+
+/// The longest value that a regular expression is asked about, in bytes; no longer one fits. Envoy accepts
+/// 60 KB of headers, and on such a value even `.*` takes milliseconds, which a client could ask for at will.
+const MAX_REGEX_VALUE_BYTES: usize = 8_192;
 
 /// The longest text that a condition may compare with, in bytes.
 const MAX_TEXT_BYTES: usize = 4_096;
@@ -78,8 +82,11 @@ pub(crate) fn parse_regex(source: &str) -> Result<Regex, String> {
     compile(&format!(r"\A(?:{source})\z"))
 }
 
-/// Whether the value is UTF-8 and the expression matches it.
+/// Whether the value is UTF-8, not longer than 8,192 bytes, and the expression matches all of it.
 pub(crate) fn regex_fits(regex: &Regex, value: &[u8]) -> bool {
+    if value.len() > MAX_REGEX_VALUE_BYTES {
+        return false;
+    }
     std::str::from_utf8(value).is_ok_and(|text| regex.is_match(text))
 }
 

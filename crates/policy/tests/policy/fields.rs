@@ -85,6 +85,13 @@ fn header_regex_matches_whole_utf8_values() {
     headers(ValueSpec::Regex("(?x) a # one letter\n".into()), &[&[b"a"]], &[&[b"aa"]]);
 }
 
+/// A client chooses the length of a value, and so what an expression costs.
+#[test]
+fn a_regex_is_not_asked_about_long_values() {
+    headers(ValueSpec::Regex("a*".into()), &[&[&[b'a'; 8_192]]], &[&[&[b'a'; 8_193]]]);
+    headers(ValueSpec::Contains("aa".into()), &[&[&[b'a'; 60_000]]], &[&[&[b'b'; 60_000]]]);
+}
+
 #[test]
 fn header_presence() {
     headers(ValueSpec::Present, &[&[b"x"], &[b""], &[b"\xff"]], &[&[]]);

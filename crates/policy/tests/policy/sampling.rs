@@ -32,6 +32,18 @@ fn golden_buckets() {
     assert_eq!(Salt::new("checkout-v2").bucket_of_random(42), 0x5b1c_d831_3ab7_b1be);
 }
 
+/// The worked example of `docs/matching.md`.
+#[test]
+fn documented_shares_take_the_documented_keys() {
+    let salt = Salt::new("checkout-v2");
+    for (key, ppm) in [(b"alice".as_slice(), 828_256), (b"bob", 363_560), (&[192, 0, 2, 1], 389_742)] {
+        assert!(share(ppm).takes(salt.bucket(key)), "{ppm}");
+        assert!(!share(ppm - 1).takes(salt.bucket(key)), "{ppm}");
+    }
+    assert!(share(355_909).takes(salt.bucket_of_random(42)));
+    assert!(!share(355_908).takes(salt.bucket_of_random(42)));
+}
+
 #[test]
 fn golden_thresholds() {
     let cases: &[(u32, u128)] = &[
