@@ -1,1 +1,20 @@
 //! Pushes stamp rules and mirror shares to the filters and answers to operators.
+//!
+//! - [`model`]: what is known, and what a command makes of it. Pure.
+//! - [`store`]: the model on disk. Every write is one transaction.
+//! - [`xds`]: Delta xDS for Envoys.
+//! - [`api`]: REST for operators.
+//! - [`listener`]: connections for both, with TLS.
+//! - [`app`]: configuration, and everything put together.
+//!
+//! `api` and `xds` do not know each other: they meet in the model. Only `app` sees all.
+//!
+//! Not here: what requests get under a policy (`umbra-policy`), what a valid resource is (`umbra-resource`), and the
+//! protocol's state machines and encoding (`umbra-wire`).
+
+pub mod api;
+pub mod app;
+pub mod listener;
+pub mod model;
+pub mod store;
+pub mod xds;

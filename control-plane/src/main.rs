@@ -1,3 +1,7 @@
 //! The `umbra` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    umbra_control_plane::app::main()
+}

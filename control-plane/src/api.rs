@@ -1,0 +1,124 @@
+//! What operators talk to: REST over HTTP, with problem+json for everything that is refused.
+
+mod apply;
+mod audit;
+mod body;
+mod etag;
+mod health;
+mod layers;
+pub mod metrics;
+mod nodes;
+mod origin;
+mod problem;
+mod query;
+mod resources;
+pub mod schema;
+pub mod serve;
+mod valve;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::extract::DefaultBodyLimit;
+use axum::routing::get;
+use axum::{Json, Router, middleware};
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::metrics::ApiMetrics;
+use crate::model::nodes::Nodes;
+use crate::store::Store;
+
+/// What the handlers work with.
+#[derive(Clone)]
+pub struct ApiContext {
+    /// The state, and the way to change it.
+    pub store: Arc<Store>,
+    /// The Envoys that were seen.
+    pub nodes: Arc<Mutex<Nodes>>,
+    /// Everything that is counted, for `/metrics`.
+    pub registry: Arc<Registry>,
+    /// What the API itself counts.
+    pub metrics: ApiMetrics,
+    /// Cancelled when the server is about to stop: `/readyz` says so.
+    pub stopping: CancellationToken,
+    /// What a client may ask of the server.
+    pub limits: Limits,
+}
+
+/// What a client may ask of the server.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The largest body of a request for one resource, in bytes.
+    pub resource_bytes: usize,
+    /// The largest body of an apply, in bytes.
+    pub apply_bytes: usize,
+    /// How long a request may take, its body included.
+    pub request_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            // A stamp at its limit of 100 clauses with long expressions is some 200 KB.
+            resource_bytes: 1 << 20,
+            // Ten thousand stamps of an ordinary size are some 5 MB of YAML.
+            apply_bytes: 16 << 20,
+            request_time: Duration::from_secs(30),
+        }
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Umbra",
+        description = "Stamps and shadows live traffic in Envoy meshes. Errors are RFC 9457 problem+json with the path \
+                       of every wrong field. Whatever can be written has an ETag and honours If-Match.",
+    ),
+    tags(
+        (name = "stamps", description = "Labels that rules put on matching requests"),
+        (name = "shadows", description = "Where stamped requests are mirrored to, and how many"),
+        (name = "operation", description = "The Envoys, the audit trail, and the server itself"),
+    )
+)]
+struct Description;
+
+/// The routes, described and bounded.
+pub fn router(context: ApiContext) -> Router {
+    let (router, mut description) = OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(resources::list_stamps))
+        .routes(routes!(resources::get_stamp, resources::put_stamp, resources::delete_stamp))
+        .routes(routes!(resources::list_shadows))
+        .routes(routes!(resources::get_shadow, resources::put_shadow, resources::delete_shadow))
+        .routes(routes!(valve::patch_valve))
+        .routes(routes!(apply::apply))
+        .routes(routes!(nodes::list_nodes))
+        .routes(routes!(audit::list_audit))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::version))
+        .routes(routes!(health::metrics))
+        .split_for_parts();
+    env!("CARGO_PKG_VERSION").clone_into(&mut description.info.version);
+    let description = Arc::new(description);
+    let described = get(move || {
+        let description = Arc::clone(&description);
+        async move { Json(description.as_ref().clone()) }
+    });
+    let limits = context.limits;
+    router
+        .route("/api/v1/openapi.json", described)
+        .fallback(layers::not_found)
+        .method_not_allowed_fallback(layers::method_not_allowed)
+        // Bodies are read by `body`, which knows its own limits and answers with a problem.
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(limits.request_time, layers::timeout))
+        .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(middleware::from_fn_with_state(context.metrics.clone(), layers::observe))
+        .with_state(context)
+}

@@ -1,0 +1,63 @@
+//! The valve and the switch of a shadow, by themselves: what is moved most, in the greatest hurry.
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::api::problem::{Kind, Problem};
+use crate::api::query::NoQuery;
+use crate::api::schema::ShadowDocument;
+use crate::api::{ApiContext, body, etag, origin, query, resources};
+use crate::model::command::Command;
+
+/// Where a shadow's valve and switch shall stand. One of `percent` and `enabled` at least.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Valve {
+    /// The valve, 0 to 100, at most four decimals. Overrides for some nodes stay as they are.
+    #[schema(minimum = 0, maximum = 100, example = 25)]
+    percent: Option<f64>,
+    /// The switch. Off is off on every node.
+    enabled: Option<bool>,
+    /// Why, for the audit trail; at most 1000 characters.
+    reason: Option<String>,
+}
+
+/// Move a shadow's valve or switch
+#[utoipa::path(patch, path = "/api/v1/shadows/{name}/valve", tag = "shadows", params(
+    ("name" = String, Path),
+    ("if-match" = Option<String>, Header, description = "Only if the shadow is at this revision"),
+), request_body = Valve, responses(
+    (status = 200, description = "The shadow as it is now", body = ShadowDocument, headers(("etag" = String, description = "Its revision"))),
+    (status = 400, description = "Not readable", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such shadow", body = Problem, content_type = "application/problem+json"),
+    (status = 412, description = "The precondition does not hold", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
+    (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "Invalid", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn patch_valve(
+    State(context): State<ApiContext>,
+    name: Result<Path<String>, PathRejection>,
+    query: Result<Query<NoQuery>, QueryRejection>,
+    request: Request,
+) -> Result<Response, Problem> {
+    query?;
+    let Path(shadow) = name?;
+    let (parts, body) = request.into_parts();
+    let precondition = etag::precondition(&parts.headers)?;
+    let Valve { percent, enabled, reason } =
+        body::json(&parts.headers, body, context.limits.resource_bytes).await?;
+    if percent.is_none() && enabled.is_none() {
+        return Err(Problem::new(Kind::Invalid, "nothing to do: give percent, enabled, or both"));
+    }
+    let origin = origin::of(&parts.extensions, query::reason(reason)?);
+    let command = Command::Valve { shadow, percent, enabled, precondition };
+    let outcome = context.store.execute(command, origin).await?;
+    let written = outcome.results.first();
+    let written = written.ok_or_else(|| Problem::new(Kind::Internal, "the write has no result"))?;
+    Ok(resources::shown(StatusCode::OK, &written.resource))
+}

@@ -1,0 +1,268 @@
+//! How to serve: the settings, checked once and whole.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::app::options::ServeOptions;
+use crate::app::settings::{Given, SettingError, Settings};
+use crate::listener::tls::TlsFiles;
+use crate::store::DatabaseUrl;
+
+/// How to serve. Holding one means that it was checked: nothing here contradicts itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// A developer's own machine. **Invariant:** both listeners are on loopback.
+    pub dev: bool,
+    /// Where state is kept.
+    pub database: DatabaseUrl,
+    /// Where operators connect.
+    pub api: ListenerConfig,
+    /// Where Envoys connect.
+    pub xds: ListenerConfig,
+    /// The operator said that open listeners off loopback are meant.
+    pub insecure: bool,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Which log lines there are.
+    pub log_filter: String,
+}
+
+/// One listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerConfig {
+    /// Port 0 takes a free one.
+    pub address: SocketAddr,
+    /// `None` is plain text. **Invariant:** off loopback it names a client CA, unless `insecure`.
+    pub tls: Option<TlsFiles>,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+const KEYS: &[&str] = &[
+    "dev",
+    "database-url",
+    "listen-api",
+    "listen-xds",
+    "insecure",
+    "api-tls-cert",
+    "api-tls-key",
+    "api-tls-client-ca",
+    "xds-tls-cert",
+    "xds-tls-key",
+    "xds-tls-client-ca",
+    "log-format",
+    "log-filter",
+];
+
+/// The file is in the working directory, where somebody who tries Umbra will find it.
+const DEFAULT_DATABASE_URL: &str = "sqlite://umbra.db";
+/// Loopback: opening up is a decision of the operator.
+const DEFAULT_LISTEN_API: &str = "127.0.0.1:8080";
+/// Loopback, and the port that xDS servers commonly use.
+const DEFAULT_LISTEN_XDS: &str = "127.0.0.1:18000";
+
+impl Config {
+    /// Puts flags, variables, file and defaults together and checks the whole.
+    ///
+    /// `variable` and `read` are the environment and the file system.
+    ///
+    /// # Errors
+    /// All that is wrong, each with where it was given.
+    pub fn resolve(
+        options: &ServeOptions,
+        variable: impl Fn(&str) -> Option<String>,
+        read: impl Fn(&str) -> std::io::Result<String>,
+    ) -> Result<Config, Vec<SettingError>> {
+        let mut settings = Settings::new(&typed(options), variable);
+        if let Some(file) = settings.get("config") {
+            let text = read(&file.text)
+                .map_err(|error| vec![file.error(format!("cannot read {}: {error}", file.text))])?;
+            settings.read_file(&PathBuf::from(&file.text), &text, KEYS)?;
+        }
+        let mut errors = Errors(Vec::new());
+        let dev = truth(&settings, "dev", &mut errors);
+        let insecure = truth(&settings, "insecure", &mut errors);
+        let database = parsed(&settings, "database-url", DEFAULT_DATABASE_URL, &mut errors, |text| {
+            DatabaseUrl::parse(text)
+        });
+        let api = listener(&settings, "api", DEFAULT_LISTEN_API, dev, insecure, &mut errors);
+        let xds = listener(&settings, "xds", DEFAULT_LISTEN_XDS, dev, insecure, &mut errors);
+        let log_format = parsed(&settings, "log-format", "text", &mut errors, |text| match text {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            other => Err(format!("{other:?} is not a log format: give text or json")),
+        });
+        let log_filter = parsed(&settings, "log-filter", "info", &mut errors, |text| {
+            tracing_subscriber::EnvFilter::try_new(text)
+                .map(|_| text.to_owned())
+                .map_err(|error| format!("{text:?} is not a log filter: {error}"))
+        });
+        match (database, api, xds, log_format, log_filter) {
+            (Some(database), Some(api), Some(xds), Some(log_format), Some(log_filter))
+                if errors.0.is_empty() =>
+            {
+                Ok(Config { dev, database, api, xds, insecure, log_format, log_filter })
+            }
+            _ => Err(errors.0),
+        }
+    }
+}
+
+struct Errors(Vec<SettingError>);
+
+fn typed(options: &ServeOptions) -> Vec<(&'static str, Option<String>)> {
+    vec![
+        ("config", options.config.clone()),
+        ("dev", options.dev.clone()),
+        ("database-url", options.database_url.clone()),
+        ("listen-api", options.listen_api.clone()),
+        ("listen-xds", options.listen_xds.clone()),
+        ("insecure", options.insecure.clone()),
+        ("api-tls-cert", options.api_tls_cert.clone()),
+        ("api-tls-key", options.api_tls_key.clone()),
+        ("api-tls-client-ca", options.api_tls_client_ca.clone()),
+        ("xds-tls-cert", options.xds_tls_cert.clone()),
+        ("xds-tls-key", options.xds_tls_key.clone()),
+        ("xds-tls-client-ca", options.xds_tls_client_ca.clone()),
+        ("log-format", options.log_format.clone()),
+        ("log-filter", options.log_filter.clone()),
+    ]
+}
+
+/// The setting or its default, parsed; a wrong one is noted.
+fn parsed<T>(
+    settings: &Settings,
+    key: &'static str,
+    default: &str,
+    errors: &mut Errors,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Option<T> {
+    let given =
+        settings.get(key).unwrap_or_else(|| Given { text: default.to_owned(), setting: key.to_owned() });
+    match parse(&given.text) {
+        Ok(value) => Some(value),
+        Err(message) => {
+            errors.0.push(given.error(message));
+            None
+        }
+    }
+}
+
+fn truth(settings: &Settings, key: &'static str, errors: &mut Errors) -> bool {
+    parsed(settings, key, "false", errors, |text| match text {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        other => Err(format!("{other:?} is neither true nor false")),
+    })
+    .unwrap_or(false)
+}
+
+fn listener(
+    settings: &Settings,
+    name: &'static str,
+    default: &str,
+    dev: bool,
+    insecure: bool,
+    errors: &mut Errors,
+) -> Option<ListenerConfig> {
+    let keys = ListenerKeys::of(name);
+    let address = parsed(settings, keys.listen, default, errors, address)?;
+    let tls = tls(settings, &keys, errors)?;
+    let given = settings
+        .get(keys.listen)
+        .unwrap_or_else(|| Given { text: default.to_owned(), setting: keys.listen.to_owned() });
+    let client_ca = tls.as_ref().is_some_and(|files| files.client_ca.is_some());
+    if !address.ip().is_loopback() && dev {
+        errors.0.push(given.error(format!(
+            "{address} is not a loopback address, and --dev asks nobody who they are: \
+             give 127.0.0.1 or [::1], or leave --dev out"
+        )));
+        return None;
+    }
+    if !address.ip().is_loopback() && !client_ca && !insecure {
+        errors.0.push(given.error(format!(
+            "{address} can be reached from other machines, and anybody who reaches it may steer traffic: \
+             give --{}, --{} and --{} so that only clients with a certificate get in, \
+             or listen on 127.0.0.1, or say --insecure if something else guards the port",
+            keys.cert, keys.key, keys.client_ca
+        )));
+        return None;
+    }
+    Some(ListenerConfig { address, tls })
+}
+
+struct ListenerKeys {
+    listen: &'static str,
+    cert: &'static str,
+    key: &'static str,
+    client_ca: &'static str,
+}
+
+impl ListenerKeys {
+    fn of(name: &'static str) -> Self {
+        if name == "api" {
+            ListenerKeys {
+                listen: "listen-api",
+                cert: "api-tls-cert",
+                key: "api-tls-key",
+                client_ca: "api-tls-client-ca",
+            }
+        } else {
+            ListenerKeys {
+                listen: "listen-xds",
+                cert: "xds-tls-cert",
+                key: "xds-tls-key",
+                client_ca: "xds-tls-client-ca",
+            }
+        }
+    }
+}
+
+/// `Some(None)` is no TLS; `None` an error that was noted.
+fn tls(settings: &Settings, keys: &ListenerKeys, errors: &mut Errors) -> Option<Option<TlsFiles>> {
+    let cert = settings.get(keys.cert);
+    let key = settings.get(keys.key);
+    let client_ca = settings.get(keys.client_ca);
+    let lacks = |given: &Given, missing: &str| given.error(format!("--{missing} is missing: TLS needs both"));
+    match (cert, key, client_ca) {
+        (None, None, None) => Some(None),
+        (Some(cert), Some(key), client_ca) => Some(Some(TlsFiles {
+            cert: PathBuf::from(cert.text),
+            key: PathBuf::from(key.text),
+            client_ca: client_ca.map(|given| PathBuf::from(given.text)),
+        })),
+        (Some(given), None, _) => {
+            errors.0.push(lacks(&given, keys.key));
+            None
+        }
+        (None, Some(given), _) => {
+            errors.0.push(lacks(&given, keys.cert));
+            None
+        }
+        (None, None, Some(given)) => {
+            errors.0.push(given.error(format!(
+                "clients cannot show certificates without TLS: give --{} and --{} too",
+                keys.cert, keys.key
+            )));
+            None
+        }
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    // A name could resolve to something else tomorrow, and whether it is loopback decides what is safe.
+    let numeric = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    numeric.parse().map_err(|_| {
+        format!("{text:?} is not an address: give an IP address and a port, as 127.0.0.1:8080 or [::1]:8080")
+    })
+}

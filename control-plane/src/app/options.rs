@@ -1,0 +1,106 @@
+//! The command line of `umbra`, exactly as typed: nothing is checked here.
+
+use clap::{Args, Parser, Subcommand};
+
+/// The control plane of Umbra: stamps and shadows live traffic in Envoy meshes.
+#[derive(Debug, Parser)]
+#[command(name = "umbra", version, about, disable_help_subcommand = true)]
+pub struct Options {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `umbra` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve policies to Envoys and the API to operators
+    #[command(long_about = SERVE_ABOUT, after_long_help = SERVE_AFTER)]
+    Serve(Box<ServeOptions>),
+}
+
+const SERVE_ABOUT: &str = "\
+Serve policies to Envoys (Delta xDS over gRPC) and the API to operators (REST over HTTP).
+
+State is kept in one SQLite file, made at the first start. Every write is on disk before it is answered, \
+so the process may be killed at any time.";
+
+const SERVE_AFTER: &str = "\
+Every option may also be given as a variable (--listen-api is UMBRA_LISTEN_API) or in the file that \
+--config names (listen-api = \"127.0.0.1:8080\"). A flag goes before a variable, a variable before the file, \
+the file before the default. An empty variable counts as not set.
+
+A listener off loopback needs a client CA, so that only known clients get in, or --insecure:
+
+  umbra serve --listen-xds 0.0.0.0:18000 \\
+      --xds-tls-cert server.pem --xds-tls-key server.key --xds-tls-client-ca mesh-ca.pem
+
+Signals: SIGTERM and SIGINT stop the server in order: no new connections, requests in flight are answered \
+(10 s at most), then the Envoys' streams end with UNAVAILABLE. A second signal ends it at once.
+
+Exit status: 0 after an orderly stop, 1 when it cannot start or fails, 2 for a wrong command line.";
+
+/// The options of `umbra serve`, as typed.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServeOptions {
+    /// Ask nobody who they are; for a developer's own machine, refused off loopback
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub dev: Option<String>,
+
+    /// Read settings from this TOML file; its keys are the names of these options without the dashes in front
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<String>,
+
+    /// Where state is kept [default: sqlite://umbra.db]
+    ///
+    /// sqlite://umbra.db is a file in the working directory, sqlite:///var/lib/umbra/umbra.db an absolute path.
+    /// The folder must exist. One server at a time uses a file.
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
+
+    /// Where the API listens [default: 127.0.0.1:8080]
+    ///
+    /// Port 0 takes a free port; the line "listening" in the log says which.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen_api: Option<String>,
+
+    /// Where Envoys connect (gRPC) [default: 127.0.0.1:18000]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen_xds: Option<String>,
+
+    /// Listen off loopback though anybody who reaches the port may then steer traffic
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub insecure: Option<String>,
+
+    /// The API's certificate chain (PEM); with it the API speaks TLS only
+    #[arg(long, value_name = "FILE")]
+    pub api_tls_cert: Option<String>,
+
+    /// The private key of the API's certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub api_tls_key: Option<String>,
+
+    /// The CAs (PEM) one of which must have signed the certificate of every client of the API
+    #[arg(long, value_name = "FILE")]
+    pub api_tls_client_ca: Option<String>,
+
+    /// The certificate chain shown to Envoys (PEM); with it the xDS listener speaks TLS only
+    #[arg(long, value_name = "FILE")]
+    pub xds_tls_cert: Option<String>,
+
+    /// The private key of the certificate shown to Envoys (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub xds_tls_key: Option<String>,
+
+    /// The CAs (PEM) one of which must have signed the certificate of every Envoy
+    #[arg(long, value_name = "FILE")]
+    pub xds_tls_client_ca: Option<String>,
+
+    /// How log lines look: text or json [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<String>,
+
+    /// Which log lines there are, as of tracing's EnvFilter: info, or umbra_control_plane::xds=debug,info [default: info]
+    #[arg(long, value_name = "FILTER")]
+    pub log_filter: Option<String>,
+}

@@ -1,0 +1,227 @@
+//! The server: the store, the two listeners, and what goes on between them.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::api::metrics::ApiMetrics;
+use crate::api::{self, ApiContext, Limits};
+use crate::app::config::{Config, ListenerConfig};
+use crate::listener::Listener;
+use crate::listener::tls::{Protocols, TlsFiles};
+use crate::model::nodes::Nodes;
+use crate::store::Store;
+use crate::store::metrics::StoreMetrics;
+use crate::xds::metrics::XdsMetrics;
+use crate::xds::policies::Policies;
+use crate::xds::{self, Discovery, policies};
+
+/// Requests in flight get this long to be answered. Orchestrators commonly kill after 30 s.
+const DRAIN: Duration = Duration::from_secs(10);
+/// Streams have been told to end by then, and a client that reads needs a round trip to notice.
+const XDS_DRAIN: Duration = Duration::from_secs(2);
+/// People and scripts, not crowds.
+const MAX_API_CONNECTIONS: usize = 1024;
+/// One for each Envoy; what fits a process's usual limit of file descriptors is for the operator to raise.
+const MAX_XDS_CONNECTIONS: usize = 10_000;
+/// As many as can be connected, so that connecting is what is refused first.
+const MAX_NODES: usize = 10_000;
+/// One for each connection, and a few for leaders that hand over.
+const MAX_XDS_STREAMS: usize = 11_000;
+/// A client says who it is with its first message.
+const FIRST_REQUEST: Duration = Duration::from_secs(10);
+
+/// A running server.
+pub struct Server {
+    api_address: SocketAddr,
+    xds_address: SocketAddr,
+    stop: CancellationToken,
+    store: Arc<Store>,
+    api: JoinHandle<()>,
+    xds: JoinHandle<Result<(), tonic::transport::Error>>,
+    stop_xds: CancellationToken,
+    publisher: JoinHandle<()>,
+}
+
+impl Server {
+    /// Opens the store, binds both ports and serves.
+    ///
+    /// # Errors
+    /// What keeps it from serving, with the file, the address or the setting that it is about.
+    pub async fn start(config: Config) -> anyhow::Result<Server> {
+        let mut registry = Registry::default();
+        registry.register(
+            "umbra_build",
+            "What is running",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        // Files first: nothing is written before everything that can be wrong with them was looked at.
+        let api_tls = load(&config.api, Protocols::Http, "api")?;
+        let xds_tls = load(&config.xds, Protocols::Grpc, "xds")?;
+        let store_metrics = StoreMetrics::register(&mut registry);
+        let store = Store::open(&config.database, random()?, policies::admit, store_metrics).await?;
+        let store = Arc::new(store);
+
+        let api_listener = bind(&config.api, api_tls, MAX_API_CONNECTIONS, "--listen-api").await?;
+        let xds_listener = bind(&config.xds, xds_tls, MAX_XDS_CONNECTIONS, "--listen-xds").await?;
+        let (api_address, xds_address) = (api_listener.address(), xds_listener.address());
+
+        let nodes = Arc::new(Mutex::new(Nodes::new(MAX_NODES)));
+        let xds_metrics = XdsMetrics::register(&mut registry);
+        let api_metrics = ApiMetrics::register(&mut registry);
+        let (stop, stop_xds) = (CancellationToken::new(), CancellationToken::new());
+
+        let watch = store.watch();
+        let first = Policies::new(&store.state(), store.mesh_key(), xds_metrics.clone());
+        let (sender, policies) = watch::channel(Arc::new(first));
+        let publisher = tokio::spawn(xds::serve::publish(
+            watch,
+            store.mesh_key(),
+            sender,
+            Arc::clone(&nodes),
+            xds_metrics.clone(),
+        ));
+        let discovery = Discovery::new(xds::Context {
+            policies,
+            nodes: Arc::clone(&nodes),
+            metrics: xds_metrics,
+            stopping: stop_xds.clone(),
+            max_streams: MAX_XDS_STREAMS,
+            first_request: FIRST_REQUEST,
+            instance: hex(&random()?),
+        });
+        let router = api::router(ApiContext {
+            store: Arc::clone(&store),
+            nodes,
+            registry: Arc::new(registry),
+            metrics: api_metrics,
+            stopping: stop.clone(),
+            limits: Limits::default(),
+        });
+        let api = tokio::spawn(api::serve::serve(api_listener.accept(stop.clone()), router, DRAIN));
+        let xds = tokio::spawn(xds::serve::serve(
+            xds_listener.accept(stop.clone()),
+            discovery,
+            stop_xds.clone(),
+            XDS_DRAIN,
+        ));
+        if config.insecure {
+            warn!("--insecure: whoever reaches a port without a client CA may steer traffic");
+        }
+        info!(
+            api = %api_address,
+            api_tls = mode(&config.api),
+            xds = %xds_address,
+            xds_tls = mode(&config.xds),
+            database = %config.database.path().display(),
+            revision = store.state().revision(),
+            dev = config.dev,
+            version = env!("CARGO_PKG_VERSION"),
+            "listening"
+        );
+        Ok(Server { api_address, xds_address, stop, store, api, xds, stop_xds, publisher })
+    }
+
+    /// Where the API listens.
+    pub fn api_address(&self) -> SocketAddr {
+        self.api_address
+    }
+
+    /// Where Envoys connect.
+    pub fn xds_address(&self) -> SocketAddr {
+        self.xds_address
+    }
+
+    /// Cancel it to stop the server in order.
+    pub fn stop_handle(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Waits until the server has ended.
+    ///
+    /// # Errors
+    /// It ended though nobody stopped it.
+    pub async fn ended(self) -> anyhow::Result<()> {
+        let Server { mut api, mut xds, stop, stop_xds, store, publisher, .. } = self;
+        let failed = tokio::select! {
+            // `api` ends when its requests are drained: after that no write is acknowledged any more, and those that
+            // were have gone out to the streams, which therefore end last.
+            result = &mut api => result.err().map(anyhow::Error::from),
+            result = &mut xds => Some(match result {
+                Ok(Ok(())) => anyhow::anyhow!("the xds server ended by itself"),
+                Ok(Err(error)) => error.into(),
+                Err(error) => error.into(),
+            }),
+        };
+        let by_itself = !stop.is_cancelled();
+        stop.cancel();
+        stop_xds.cancel();
+        if !api.is_finished() {
+            drop(api.await);
+        }
+        if !xds.is_finished() {
+            xds.await??;
+        }
+        store.close().await;
+        publisher.abort();
+        match failed {
+            Some(error) => Err(error.context("a server ended by itself")),
+            None if by_itself => Err(anyhow::anyhow!("the api server ended by itself")),
+            None => {
+                info!("stopped");
+                Ok(())
+            }
+        }
+    }
+}
+
+fn load(
+    config: &ListenerConfig,
+    protocols: Protocols,
+    name: &'static str,
+) -> anyhow::Result<Option<Arc<rustls::ServerConfig>>> {
+    let load = |files: &TlsFiles| files.load(protocols);
+    config.tls.as_ref().map(load).transpose().with_context(|| format!("the {name} listener cannot have TLS"))
+}
+
+async fn bind(
+    config: &ListenerConfig,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    max_connections: usize,
+    setting: &'static str,
+) -> anyhow::Result<Listener> {
+    let address = config.address;
+    Listener::bind(address, tls, max_connections)
+        .await
+        .with_context(|| format!("cannot listen on {address} ({setting})"))
+}
+
+fn mode(config: &ListenerConfig) -> &'static str {
+    match &config.tls {
+        None => "off",
+        Some(files) if files.client_ca.is_some() => "mutual",
+        Some(_) => "server",
+    }
+}
+
+/// From the operating system, through the cryptography that is here anyway.
+fn random() -> anyhow::Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    rustls::crypto::ring::default_provider()
+        .secure_random
+        .fill(&mut bytes)
+        .map_err(|_| anyhow::anyhow!("the operating system gives no random bytes"))?;
+    Ok(bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,182 @@
+//! Connections from a port: bounded in number, with TLS done and the client's identity known before anybody sees them.
+
+pub mod identity;
+pub mod tls;
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::server::Connected;
+use tracing::{debug, warn};
+
+/// A client that has not finished its handshake by then is not going to: several round trips over a bad link fit.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Out of file descriptors, accepting fails at once again and again: this keeps it from burning a core meanwhile.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A bound port.
+pub struct Listener {
+    tcp: TcpListener,
+    address: SocketAddr,
+    acceptor: Option<TlsAcceptor>,
+    slots: Arc<Semaphore>,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Where it connects from.
+    pub address: SocketAddr,
+    /// The name in its certificate, verified against the client CA. `None` where no certificate is asked for.
+    pub identity: Option<Arc<str>>,
+}
+
+/// An accepted connection, TLS done.
+pub struct Connection {
+    io: Either<TcpStream, Box<TlsStream<TcpStream>>>,
+    peer: Peer,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl Listener {
+    /// Binds `address`. At most `max_connections` are open at once; more wait in the kernel's backlog.
+    ///
+    /// # Errors
+    /// The port is taken, or the address is not one of this machine.
+    pub async fn bind(
+        address: SocketAddr,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        max_connections: usize,
+    ) -> io::Result<Listener> {
+        let tcp = TcpListener::bind(address).await?;
+        let address = tcp.local_addr()?;
+        Ok(Listener {
+            tcp,
+            address,
+            acceptor: tls.map(TlsAcceptor::from),
+            slots: Arc::new(Semaphore::new(max_connections)),
+        })
+    }
+
+    /// The address bound, with the port that was taken for port 0.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts in a task until `stop`, and hands connections out. The port closes when `stop` is cancelled.
+    pub fn accept(self, stop: CancellationToken) -> mpsc::Receiver<Connection> {
+        // One is enough: whoever serves takes a connection and spawns a task for it at once.
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::spawn(async move {
+            let _ = stop.run_until_cancelled(self.accept_all(sender)).await;
+        });
+        receiver
+    }
+
+    async fn accept_all(self, sender: mpsc::Sender<Connection>) {
+        loop {
+            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
+            let (tcp, address) = match self.tcp.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    warn!(%error, listener = %self.address, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let acceptor = self.acceptor.clone();
+            let sender = sender.clone();
+            // A task of its own, so that a client that dawdles in its handshake holds up nobody.
+            tokio::spawn(async move {
+                match tokio::time::timeout(HANDSHAKE_TIMEOUT, open(tcp, address, acceptor, slot)).await {
+                    Ok(Ok(connection)) => drop(sender.send(connection).await),
+                    Ok(Err(error)) => debug!(peer = %address, %error, "connection refused"),
+                    Err(_) => debug!(peer = %address, "tls handshake took too long"),
+                }
+            });
+        }
+    }
+}
+
+async fn open(
+    tcp: TcpStream,
+    address: SocketAddr,
+    acceptor: Option<TlsAcceptor>,
+    slot: OwnedSemaphorePermit,
+) -> io::Result<Connection> {
+    // Messages are small and wait for answers: Nagle's algorithm would only delay them.
+    tcp.set_nodelay(true)?;
+    let Some(acceptor) = acceptor else {
+        return Ok(Connection { io: Either::Left(tcp), peer: Peer { address, identity: None }, _slot: slot });
+    };
+    let stream = acceptor.accept(tcp).await?;
+    let identity = stream
+        .get_ref()
+        .1
+        .peer_certificates()
+        .and_then(<[_]>::first)
+        .map(|certificate| Arc::from(identity::of(certificate)));
+    Ok(Connection { io: Either::Right(Box::new(stream)), peer: Peer { address, identity }, _slot: slot })
+}
+
+impl Connection {
+    /// Who is at the other end.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = Peer;
+
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}

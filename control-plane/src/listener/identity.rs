@@ -1,0 +1,45 @@
+//! The name of a client, from its certificate.
+
+use rustls::pki_types::CertificateDer;
+use sha2::{Digest, Sha256};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// A name for the holder of `certificate`, which was verified already: its URI (a SPIFFE id), else its DNS name or
+/// e-mail address, else the common name of its subject, else a fingerprint. Never empty, at most 256 characters, and
+/// without control characters, because it goes into log lines and audit rows.
+pub fn of(certificate: &CertificateDer<'_>) -> String {
+    let name = name(certificate)
+        .map(|name| name.chars().filter(|character| !character.is_control()).take(256).collect::<String>());
+    match name {
+        Some(name) if !name.is_empty() => name,
+        _ => fingerprint(certificate),
+    }
+}
+
+fn name(certificate: &CertificateDer<'_>) -> Option<String> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let alternatives = parsed.subject_alternative_name().ok().flatten();
+    let names = alternatives.map(|extension| extension.value.general_names.as_slice()).unwrap_or_default();
+    let uri = names.iter().find_map(|name| match name {
+        GeneralName::URI(uri) => Some((*uri).to_owned()),
+        _ => None,
+    });
+    let dns_or_mail = || {
+        names.iter().find_map(|name| match name {
+            GeneralName::DNSName(name) | GeneralName::RFC822Name(name) => Some((*name).to_owned()),
+            _ => None,
+        })
+    };
+    let common_name = || {
+        let name = parsed.subject().iter_common_name().next()?;
+        name.as_str().ok().map(str::to_owned)
+    };
+    uri.or_else(dns_or_mail).or_else(common_name)
+}
+
+fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+    let digest = Sha256::digest(certificate);
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}

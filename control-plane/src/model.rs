@@ -1,0 +1,10 @@
+//! What the control plane knows, and what a command makes of it. Pure: no IO, no clock, no randomness.
+//!
+//! [`state::State`] is everything at one revision, and never changes; [`plan::plan`] takes a state and a
+//! [`command::Command`] and says what the next state would be. The store makes it so.
+
+pub mod audit;
+pub mod command;
+pub mod nodes;
+pub mod plan;
+pub mod state;

@@ -1,0 +1,265 @@
+//! The Envoys that the control plane has seen: what each shall run, what it runs, and what it refused.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use umbra_resource::NodeAttributes;
+
+/// A policy as far as operators are shown it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyInfo {
+    /// The hash of its content.
+    pub version: String,
+    /// The store's revision that it was compiled at.
+    pub revision: u64,
+    /// Every shadow's share in it.
+    pub shares: BTreeMap<String, Share>,
+}
+
+/// A shadow's share on one node, its override applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The valve, in parts per million.
+    pub ppm: u32,
+    /// The switch.
+    pub enabled: bool,
+}
+
+/// The Envoys that were seen, a bounded number.
+#[derive(Debug)]
+pub struct Nodes {
+    nodes: HashMap<String, Node>,
+    limit: usize,
+}
+
+/// One Envoy.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What it said of itself when it last connected.
+    pub attributes: Arc<NodeAttributes>,
+    /// Its open streams: one, or for a moment two while one leader follows another.
+    pub streams: u32,
+    /// What it shall run.
+    pub desired: Option<Arc<PolicyInfo>>,
+    /// What it said that it runs.
+    pub applied: Option<Applied>,
+    /// What it refused, until it accepts something.
+    pub nack: Option<Nack>,
+    /// When it last went from no stream to one.
+    pub connected_at: SystemTime,
+    /// When it last sent something, or its last stream ended.
+    pub last_seen: SystemTime,
+    /// When it last said that it runs what it shall run.
+    pub synced_at: Option<SystemTime>,
+    recent: VecDeque<Arc<PolicyInfo>>,
+}
+
+/// What a node runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The hash of the policy's content.
+    pub version: String,
+    /// The policy; `None` if it is none that this server remembers, as after a restart and a change.
+    pub policy: Option<Arc<PolicyInfo>>,
+}
+
+/// What a node refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nack {
+    /// The hash of the policy's content.
+    pub version: String,
+    /// The policy's revision, if this server remembers it.
+    pub revision: Option<u64>,
+    /// Why, in the node's words.
+    pub reason: String,
+    /// When.
+    pub at: SystemTime,
+}
+
+/// Whether a node runs what it shall run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncState {
+    /// It does.
+    Synced,
+    /// It has not said so yet.
+    Stale,
+    /// It refused it.
+    Nacked,
+}
+
+/// There is no room for another node: as many as may be remembered are connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyNodes;
+
+/// So many policies before the desired one are remembered for each node, to tell the revision of a late answer.
+const RECENT: usize = 4;
+/// A reason is written by the filter, and should fit a line; what is sent may be anything.
+const MAX_REASON_CHARACTERS: usize = 1024;
+
+impl Nodes {
+    /// Remembers at most `limit` nodes.
+    pub fn new(limit: usize) -> Self {
+        Nodes { nodes: HashMap::new(), limit }
+    }
+
+    /// Takes the lock. What a panic left behind is served on: every method leaves the whole in order.
+    pub fn locked(nodes: &Mutex<Nodes>) -> MutexGuard<'_, Nodes> {
+        nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A stream was opened.
+    ///
+    /// # Errors
+    /// There are too many, and all are connected. The caller ends the stream.
+    pub fn opened(
+        &mut self,
+        attributes: Arc<NodeAttributes>,
+        desired: Arc<PolicyInfo>,
+        now: SystemTime,
+    ) -> Result<(), TooManyNodes> {
+        if !self.nodes.contains_key(&attributes.id) {
+            self.make_room()?;
+        }
+        let node = self.nodes.entry(attributes.id.clone()).or_insert_with(|| Node::new(&attributes, now));
+        if node.streams == 0 {
+            node.connected_at = now;
+        }
+        node.streams = node.streams.saturating_add(1);
+        node.attributes = attributes;
+        node.last_seen = now;
+        node.wants(desired);
+        Ok(())
+    }
+
+    /// The node sent something.
+    pub fn seen(&mut self, id: &str, now: SystemTime) {
+        if let Some(node) = self.nodes.get_mut(id) {
+            node.last_seen = now;
+        }
+    }
+
+    /// The node shall run `policy`.
+    pub fn desired(&mut self, id: &str, policy: Arc<PolicyInfo>) {
+        if let Some(node) = self.nodes.get_mut(id) {
+            node.wants(policy);
+        }
+    }
+
+    /// The node runs `version`.
+    pub fn acknowledged(&mut self, id: &str, version: &str, now: SystemTime) {
+        if let Some(node) = self.nodes.get_mut(id) {
+            node.nack = None;
+            node.runs(version, now);
+        }
+    }
+
+    /// The node refused `version`.
+    pub fn refused(&mut self, id: &str, version: &str, reason: &str, now: SystemTime) {
+        if let Some(node) = self.nodes.get_mut(id) {
+            node.nack = Some(Nack {
+                version: version.to_owned(),
+                revision: node.known(version).map(|policy| policy.revision),
+                reason: reason.chars().take(MAX_REASON_CHARACTERS).collect(),
+                at: now,
+            });
+        }
+    }
+
+    /// A stream ended.
+    pub fn closed(&mut self, id: &str, now: SystemTime) {
+        if let Some(node) = self.nodes.get_mut(id) {
+            node.streams = node.streams.saturating_sub(1);
+            node.last_seen = now;
+        }
+    }
+
+    /// All of them, by id.
+    pub fn list(&self) -> Vec<Node> {
+        let mut nodes: Vec<Node> = self.nodes.values().cloned().collect();
+        nodes.sort_by(|a, b| a.attributes.id.cmp(&b.attributes.id));
+        nodes
+    }
+
+    /// What those said of themselves that have no stream now.
+    pub fn disconnected(&self) -> Vec<Arc<NodeAttributes>> {
+        self.nodes
+            .values()
+            .filter(|node| node.streams == 0)
+            .map(|node| Arc::clone(&node.attributes))
+            .collect()
+    }
+
+    /// How many nodes are in each state: synced, stale, nacked.
+    pub fn count(&self) -> [(SyncState, usize); 3] {
+        [SyncState::Synced, SyncState::Stale, SyncState::Nacked]
+            .map(|state| (state, self.nodes.values().filter(|node| node.state() == state).count()))
+    }
+
+    /// Forgets the one that has been gone longest, if there are too many.
+    fn make_room(&mut self) -> Result<(), TooManyNodes> {
+        if self.nodes.len() < self.limit {
+            return Ok(());
+        }
+        let gone = self
+            .nodes
+            .values()
+            .filter(|node| node.streams == 0)
+            .min_by_key(|node| node.last_seen)
+            .map(|node| node.attributes.id.clone())
+            .ok_or(TooManyNodes)?;
+        self.nodes.remove(&gone);
+        Ok(())
+    }
+}
+
+impl Node {
+    fn new(attributes: &Arc<NodeAttributes>, now: SystemTime) -> Self {
+        Node {
+            attributes: Arc::clone(attributes),
+            streams: 0,
+            desired: None,
+            applied: None,
+            nack: None,
+            connected_at: now,
+            last_seen: now,
+            synced_at: None,
+            recent: VecDeque::new(),
+        }
+    }
+
+    /// Whether it runs what it shall run.
+    pub fn state(&self) -> SyncState {
+        let desired = self.desired.as_ref().map(|policy| policy.version.as_str());
+        if desired.is_some() && desired == self.nack.as_ref().map(|nack| nack.version.as_str()) {
+            SyncState::Nacked
+        } else if desired.is_some()
+            && desired == self.applied.as_ref().map(|applied| applied.version.as_str())
+        {
+            SyncState::Synced
+        } else {
+            SyncState::Stale
+        }
+    }
+
+    fn wants(&mut self, policy: Arc<PolicyInfo>) {
+        if self.desired.as_ref().is_some_and(|desired| desired.version == policy.version) {
+            return;
+        }
+        if let Some(before) = self.desired.replace(policy) {
+            self.recent.push_front(before);
+            self.recent.truncate(RECENT);
+        }
+    }
+
+    fn runs(&mut self, version: &str, now: SystemTime) {
+        self.applied = Some(Applied { version: version.to_owned(), policy: self.known(version).cloned() });
+        if self.state() == SyncState::Synced {
+            self.synced_at = Some(now);
+        }
+    }
+
+    fn known(&self, version: &str) -> Option<&Arc<PolicyInfo>> {
+        self.desired.iter().chain(&self.recent).find(|policy| policy.version == version)
+    }
+}

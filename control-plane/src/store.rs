@@ -1,0 +1,130 @@
+//! State on disk. Every write is one transaction, and is answered after it is committed and synced.
+//!
+//! One task does all the writing, in order, and finishes what it began whatever becomes of the request that asked
+//! for it: a client that hangs up cannot leave memory and disk at odds.
+
+pub mod error;
+pub mod metrics;
+mod rows;
+mod sqlite;
+mod url;
+mod writer;
+
+use std::fs::File;
+use std::sync::Arc;
+
+use sqlx::SqlitePool;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use umbra_resource::Problem;
+
+use crate::model::audit::{AuditEntry, Origin};
+use crate::model::command::{Command, Outcome};
+use crate::model::state::State;
+use crate::store::error::{OpenError, StoreError, WriteError};
+use crate::store::metrics::StoreMetrics;
+use crate::store::writer::{WriteRequest, Writer};
+
+pub use crate::store::url::DatabaseUrl;
+
+/// Writes that wait for their turn. Each takes milliseconds; more than this many waiting is a client gone mad, and it
+/// then waits at the door.
+const WAITING_WRITES: usize = 64;
+
+/// What else must hold of a state before it is kept, as that its policies can be sent.
+pub type Admission = fn(&State) -> Result<(), Vec<Problem>>;
+
+/// The open store.
+pub struct Store {
+    pool: SqlitePool,
+    state: watch::Receiver<Arc<State>>,
+    mesh_key: [u8; 16],
+    requests: mpsc::Sender<WriteRequest>,
+    writer: TaskTracker,
+    closing: CancellationToken,
+    /// Held as long as the store is open; the operating system lets go of it when the process dies.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the database, makes or migrates its schema, and reads the state. A mesh key is made if there is none:
+    /// `random_key` is used for it and must be unpredictable. `admit` has the last word on every change.
+    ///
+    /// # Errors
+    /// Why it cannot be served from. Nothing was changed then, unless a migration succeeded.
+    pub async fn open(
+        url: &DatabaseUrl,
+        random_key: [u8; 16],
+        admit: Admission,
+        metrics: StoreMetrics,
+    ) -> Result<Store, OpenError> {
+        let lock = sqlite::lock(url.path())?;
+        let pool = sqlite::open(url.path()).await?;
+        let read = async {
+            let mesh_key = rows::mesh_key(&pool, random_key).await?;
+            let state = rows::state(&pool).await?;
+            Ok::<_, StoreError>((mesh_key, state))
+        };
+        let (mesh_key, state) =
+            read.await.map_err(|source| OpenError::Content { path: url.path().to_owned(), source })?;
+        metrics.revision.set(i64::try_from(state.revision()).unwrap_or(i64::MAX));
+        let (publisher, state) = watch::channel(Arc::new(state));
+        let (requests, receiver) = mpsc::channel(WAITING_WRITES);
+        let (writer, closing) = (TaskTracker::new(), CancellationToken::new());
+        writer.spawn(Writer::new(pool.clone(), publisher, admit, metrics).run(receiver, closing.clone()));
+        writer.close();
+        Ok(Store { pool, state, mesh_key, requests, writer, closing, _lock: lock })
+    }
+
+    /// The state now.
+    pub fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state.borrow())
+    }
+
+    /// The state now and whenever it changes. Whoever is slow sees only the newest.
+    pub fn watch(&self) -> watch::Receiver<Arc<State>> {
+        self.state.clone()
+    }
+
+    /// Authenticates pair ids; the same for every node of this control plane, for ever.
+    pub fn mesh_key(&self) -> [u8; 16] {
+        self.mesh_key
+    }
+
+    /// Does `command`. When this returns `Ok`, the change is on disk and [`Store::state`] shows it.
+    ///
+    /// # Errors
+    /// The command was refused and nothing has changed; or the store failed, and it is not known whether the change
+    /// was kept.
+    pub async fn execute(&self, command: Command, origin: Origin) -> Result<Outcome, WriteError> {
+        let (reply, answer) = oneshot::channel();
+        let request = WriteRequest { command, origin, reply };
+        self.requests.send(request).await.map_err(|_| WriteError::Failed(StoreError::Closed))?;
+        answer.await.map_err(|_| WriteError::Failed(StoreError::Closed))?
+    }
+
+    /// The newest `limit` rows of the audit trail whose id is below `before`, newest first.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn audit(&self, limit: u32, before: Option<u64>) -> Result<Vec<AuditEntry>, StoreError> {
+        rows::audit(&self.pool, limit, before).await
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT revision FROM head WHERE id = 1").fetch_one(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Finishes the writes that were asked for, refuses others, and closes the database.
+    pub async fn close(&self) {
+        self.closing.cancel();
+        self.writer.wait().await;
+        self.pool.close().await;
+    }
+}

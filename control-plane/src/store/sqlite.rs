@@ -1,0 +1,89 @@
+//! Opening a SQLite file: ours alone, whole, and of a schema that this release knows.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Row, SqlitePool};
+
+use crate::store::error::OpenError;
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// A backup tool may hold the file for a moment.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// One writes; the others read audit pages and answer `/readyz`.
+const MAX_CONNECTIONS: u32 = 4;
+/// `SQLITE_CORRUPT` and `SQLITE_NOTADB`, <https://sqlite.org/rescode.html>.
+const DAMAGED: [&str; 2] = ["11", "26"];
+
+/// Takes the file beside the database that says that it is in use. Two servers on one file would each push policies
+/// of its own.
+pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let failed = |source| OpenError::File { path: path.to_owned(), source };
+    let file = File::options().create(true).truncate(false).write(true).open(&beside).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// Opens the file, or makes it, and brings its schema up to date.
+pub(crate) async fn open(path: &Path) -> Result<SqlitePool, OpenError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // In WAL mode anything less may lose the last commits to a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(MAX_CONNECTIONS)
+        .connect_with(options)
+        .await
+        .map_err(|error| database(path, error))?;
+    check(&pool, path).await?;
+    MIGRATIONS.run(&pool).await.map_err(|error| match error {
+        MigrateError::VersionMissing(found) => OpenError::Newer { path: path.to_owned(), found },
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => database(path, error),
+        source => OpenError::Altered { path: path.to_owned(), source },
+    })?;
+    Ok(pool)
+}
+
+async fn check(pool: &SqlitePool, path: &Path) -> Result<(), OpenError> {
+    let failed = |error| database(path, error);
+    let found: String = sqlx::query("PRAGMA quick_check(1)")
+        .fetch_one(pool)
+        .await
+        .and_then(|row| row.try_get(0))
+        .map_err(failed)?;
+    if found != "ok" {
+        return Err(OpenError::Corrupt { path: path.to_owned(), detail: found });
+    }
+    let tables = sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table'")
+        .fetch_all(pool)
+        .await
+        .map_err(failed)?;
+    let mut ours = tables.is_empty();
+    for table in tables {
+        ours |= table.try_get::<String, _>(0).map_err(failed)? == "_sqlx_migrations";
+    }
+    if ours { Ok(()) } else { Err(OpenError::Foreign { path: path.to_owned() }) }
+}
+
+fn database(path: &Path, error: sqlx::Error) -> OpenError {
+    let code = error.as_database_error().and_then(|error| error.code());
+    match code {
+        Some(code) if DAMAGED.contains(&code.as_ref()) => {
+            OpenError::Corrupt { path: path.to_owned(), detail: error.to_string() }
+        }
+        _ => OpenError::Database { path: path.to_owned(), source: error },
+    }
+}

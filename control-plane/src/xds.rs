@@ -1,0 +1,90 @@
+//! What Envoys talk to: Delta xDS over gRPC. Serves policies, and notes what each node made of them.
+
+pub mod metrics;
+pub mod policies;
+pub mod serve;
+mod stream;
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryService;
+use envoy_types::pb::envoy::service::discovery::v3::{
+    DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
+};
+use futures::Stream;
+use tokio::sync::watch;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::listener::Peer;
+use crate::model::nodes::Nodes;
+use crate::xds::metrics::XdsMetrics;
+use crate::xds::policies::Policies;
+use crate::xds::stream::StreamTask;
+
+/// The service that Envoys call.
+#[derive(Clone)]
+pub struct Discovery {
+    context: Arc<Context>,
+}
+
+/// What the service works with.
+pub struct Context {
+    /// The policies now, and whenever they change.
+    pub policies: watch::Receiver<Arc<Policies>>,
+    /// Where it notes what nodes do.
+    pub nodes: Arc<Mutex<Nodes>>,
+    /// What it counts.
+    pub metrics: XdsMetrics,
+    /// Cancelled when the server is about to stop: every stream then ends with `UNAVAILABLE`.
+    pub stopping: CancellationToken,
+    /// So many streams at once; one more is refused.
+    pub max_streams: usize,
+    /// How long a new stream may take until it says who it is.
+    pub first_request: Duration,
+    /// Unpredictable, so that nonces differ from those of any other run and of any other replica.
+    pub instance: String,
+}
+
+impl Discovery {
+    /// The service.
+    pub fn new(context: Context) -> Self {
+        Discovery { context: Arc::new(context) }
+    }
+}
+
+type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl AggregatedDiscoveryService for Discovery {
+    type StreamAggregatedResourcesStream = Responses<DiscoveryResponse>;
+    type DeltaAggregatedResourcesStream = ReceiverStream<Result<DeltaDiscoveryResponse, Status>>;
+
+    async fn stream_aggregated_resources(
+        &self,
+        _request: Request<Streaming<DiscoveryRequest>>,
+    ) -> Result<Response<Self::StreamAggregatedResourcesStream>, Status> {
+        Err(Status::unimplemented("only DeltaAggregatedResources is served"))
+    }
+
+    async fn delta_aggregated_resources(
+        &self,
+        request: Request<Streaming<DeltaDiscoveryRequest>>,
+    ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
+        if self.context.stopping.is_cancelled() {
+            return Err(stopping());
+        }
+        let peer = request.extensions().get::<Peer>().cloned();
+        let (task, responses) = StreamTask::new(Arc::clone(&self.context), peer)?;
+        tokio::spawn(task.run(request.into_inner()));
+        Ok(Response::new(ReceiverStream::new(responses)))
+    }
+}
+
+/// Envoy's clients reconnect at once, and find another replica, if there is one.
+fn stopping() -> Status {
+    Status::unavailable("the control plane is stopping")
+}

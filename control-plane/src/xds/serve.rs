@@ -1,0 +1,93 @@
+//! Turning states into policies, and serving gRPC.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
+use futures::StreamExt;
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tracing::{error, warn};
+
+use crate::listener::Connection;
+use crate::model::nodes::Nodes;
+use crate::model::state::State;
+use crate::xds::Discovery;
+use crate::xds::metrics::XdsMetrics;
+use crate::xds::policies::Policies;
+
+/// Writes that come in a burst go out as one push; a valve that is moved by hand does not feel it.
+const DEBOUNCE: Duration = Duration::from_millis(10);
+/// How a node that vanished without a word is noticed: in 15 seconds.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+const KEEP_ALIVE_ANSWER: Duration = Duration::from_secs(5);
+/// A node says who it is and what it has: some kilobytes.
+const MAX_REQUEST_BYTES: usize = 256 * 1024;
+/// Streams on one connection: one for policies, one for health, and some for what is to come.
+const MAX_CONNECTION_STREAMS: u32 = 32;
+
+/// Follows the state: publishes its policies, and notes what nodes that are away shall run when they are back.
+pub async fn publish(
+    mut state: watch::Receiver<Arc<State>>,
+    mesh_key: [u8; 16],
+    policies: watch::Sender<Arc<Policies>>,
+    nodes: Arc<Mutex<Nodes>>,
+    metrics: XdsMetrics,
+) {
+    while state.changed().await.is_ok() {
+        tokio::time::sleep(DEBOUNCE).await;
+        let newest = Arc::clone(&state.borrow_and_update());
+        let newest = Arc::new(Policies::new(&newest, mesh_key, metrics.clone()));
+        policies.send_replace(Arc::clone(&newest));
+        let away = Nodes::locked(&nodes).disconnected();
+        for node in away {
+            // Those that are connected come first, and they wait for the next policies.
+            if state.has_changed().unwrap_or(true) {
+                break;
+            }
+            match newest.of(&node).await {
+                Ok(compiled) => Nodes::locked(&nodes).desired(&node.id, Arc::clone(&compiled.info)),
+                Err(error) => error!(error = &error as &dyn std::error::Error, "a policy cannot be compiled"),
+            }
+        }
+    }
+}
+
+/// Serves until `stop`; then lets open calls end, for `drain` at most.
+///
+/// # Errors
+/// gRPC cannot be served over these connections at all.
+pub async fn serve(
+    connections: mpsc::Receiver<Connection>,
+    discovery: Discovery,
+    stop: CancellationToken,
+    drain: Duration,
+) -> Result<(), tonic::transport::Error> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<AggregatedDiscoveryServiceServer<Discovery>>().await;
+    let service =
+        AggregatedDiscoveryServiceServer::new(discovery).max_decoding_message_size(MAX_REQUEST_BYTES);
+    let incoming = ReceiverStream::new(connections).map(Ok::<_, std::io::Error>);
+    let served = Server::builder()
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE_ANSWER))
+        .max_concurrent_streams(MAX_CONNECTION_STREAMS)
+        .add_service(health_service)
+        .add_service(service)
+        .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
+    let cut_off = async {
+        stop.cancelled().await;
+        health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+        health.set_not_serving::<AggregatedDiscoveryServiceServer<Discovery>>().await;
+        tokio::time::sleep(drain).await;
+    };
+    tokio::select! {
+        result = served => result,
+        () = cut_off => {
+            warn!(after = ?drain, "xds calls still open were cut off");
+            Ok(())
+        }
+    }
+}
