@@ -7,11 +7,12 @@
 //!    listed, with its field in the operator's own terms (`spec.match[0].path.regex`).
 //! 2. [`ResourceSet::new`] takes resources as a whole: names are unique, every stamp a shadow names is
 //!    there, and the whole is a policy that [`umbra_policy::Policy::build`] accepts.
-//! 3. [`ResourceSet::compile`] writes the policy of one node.
+//! 3. [`ResourceSet::compile`] writes the policy of one node; [`explain::explain`] says what a request would get.
 //!
 //! Pure: no IO, no clock, no randomness. Nothing that comes from outside can panic it. It does not store
 //! anything, and it compares no responses: `compare` and `gates` are read and checked here and used elsewhere.
 
+pub mod explain;
 mod input;
 pub mod manifest;
 mod percent;

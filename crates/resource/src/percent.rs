@@ -12,9 +12,6 @@ const PPM_PER_PERCENT: u32 = 10_000;
 pub struct Percent(u32);
 
 impl Percent {
-    /// Everything.
-    pub const ALL: Self = Self(100 * PPM_PER_PERCENT);
-
     /// From a number as written.
     ///
     /// # Errors

@@ -89,15 +89,12 @@ impl ResourceSet {
             refuse_unknown_stamps(shadow, &stamp_names, &mut problems);
         }
         // Overrides change shares alone, and a share is right by its type: one node stands for all.
-        if let Err(errors) = Policy::build(set.compile(&NodeAttributes::default(), 0, None)) {
-            for error in errors {
-                let problem = fields::problem(error, &set.stamps, &set.shadows);
-                // Of names and references, what was said above is more than the policy knows.
-                let is_new =
-                    |known: &Problem| known.resource != problem.resource || known.field != problem.field;
-                if problems.len() < MAX_PROBLEMS && problems.iter().all(is_new) {
-                    problems.push(problem);
-                }
+        for problem in set.policy(set.compile(&NodeAttributes::default(), 0, None)).err().unwrap_or_default()
+        {
+            // Of names and references, what was said above is more than the policy knows.
+            let is_new = |known: &Problem| known.resource != problem.resource || known.field != problem.field;
+            if problems.len() < MAX_PROBLEMS && problems.iter().all(is_new) {
+                problems.push(problem);
             }
         }
         problems.sort_by(|left, right| left.resource.cmp(&right.resource));
@@ -126,6 +123,15 @@ impl ResourceSet {
             stamps: self.stamps.iter().map(compile::stamp).collect(),
             shadows: self.shadows.iter().map(|shadow| compile::shadow(shadow, node)).collect(),
         }
+    }
+}
+
+impl ResourceSet {
+    /// Builds what was compiled from this set.
+    pub(crate) fn policy(&self, spec: PolicySpec) -> Result<Policy, Vec<Problem>> {
+        Policy::build(spec).map_err(|errors| {
+            errors.into_iter().map(|error| fields::problem(error, &self.stamps, &self.shadows)).collect()
+        })
     }
 }
 

@@ -98,16 +98,34 @@ fn says_where_the_text_is_broken() {
         let found = problems(yaml);
         assert!(found.contains(expected), "{found}");
     }
-    check("a: 1\n---\nkind: Stamp\nkind: Stamp\n", "document 2: ");
-    check("a: 1\n---\nkind: Stamp\nkind: Stamp\n", "line 4");
-    check("a: [1\n", "line");
-    check("a: .nan\n", "document 1");
-    let alias = "a: &a [x, x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]\n\
-                 c: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c, *c]\n\
-                 e: &e [*d, *d, *d, *d, *d, *d, *d, *d, *d, *d]\nf: &f [*e, *e, *e, *e, *e, *e, *e, *e, *e, *e]\n\
-                 g: &g [*f, *f, *f, *f, *f, *f, *f, *f, *f, *f]\n";
-    check(alias, "document 1");
-    check(&"[".repeat(100_000), "document 1");
+    check(
+        "a: 1\n---\nkind: Stamp\nkind: Stamp\n",
+        "document 2: line 4, column 1: the field `kind` stands here twice\n",
+    );
+    check("a: [1\n", "document 1: line 1, column 4: unclosed bracket '['\n");
+    check("a: .nan\n", "document 1: line 1, column 4: ");
+    check("a: &x {b: c}\nd: {<<: *x}\n", "document 1: line 2, column 5: ");
+    check("a: *x\n", "document 1: line 1, column 4: ");
+    check("\0", "document 1: line 1, column 1: ");
+    check(
+        &"a: {".repeat(100_000),
+        "document 1: line 1, column 128: nests too deeply: give at most 32 levels\n",
+    );
+    check(&"[".repeat(100_000), "document 1: line 1, column 33: ");
+    check(&"---\n".repeat(10_001), "has more than 10000 documents: give fewer at a time\n");
+    check(&" ".repeat((4 << 20) + 1), "is 4194305 bytes long: give at most 4194304\n");
+}
+
+#[test]
+fn refuses_what_aliases_blow_up() {
+    let mut bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for (name, before) in ["b", "c", "d", "e", "f", "g", "h"].iter().zip(["a", "b", "c", "d", "e", "f", "g"])
+    {
+        let aliases = vec![format!("*{before}"); 10].join(", ");
+        bomb.push_str(&format!("{name}: &{name} [{aliases}]\n"));
+    }
+    let found = problems(&bomb);
+    assert!(found.contains("holds too much, or too much by aliases"), "{found}");
 }
 
 #[test]

@@ -23,9 +23,14 @@ pub(crate) fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
 /// `a`, `b` and `c`, each in backquotes.
 pub(crate) fn listed(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    match quoted.as_slice() {
+    joined(&quoted.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// a, b and c.
+pub(crate) fn joined(words: &[&str]) -> String {
+    match words {
         [] => "none".to_owned(),
-        [only] => only.clone(),
+        [only] => (*only).to_owned(),
         [head @ .., last] => format!("{} and {last}", head.join(", ")),
     }
 }
