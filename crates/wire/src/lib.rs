@@ -12,6 +12,7 @@ pub mod proto;
 
 mod from_proto;
 mod to_proto;
+mod unfold;
 
 use prost::Message;
 use umbra_policy::FieldError;
@@ -40,6 +41,9 @@ pub fn decode(bytes: &[u8]) -> Result<PolicySpec, DecodeError> {
     if bytes.len() > MAX_POLICY_BYTES {
         return Err(DecodeError::TooLong { bytes: bytes.len() });
     }
+    if !unfold::fits(bytes, unfold::Kind::Policy) {
+        return Err(DecodeError::TooMany);
+    }
     let message = proto::policy::v1::Policy::decode(bytes).map_err(DecodeError::Protobuf)?;
     from_proto::policy(message).map_err(DecodeError::Fields)
 }
@@ -53,9 +57,13 @@ pub enum DecodeError {
         /// How long it is.
         bytes: usize,
     },
+    /// So many items that they would take far more memory than the bytes do.
+    #[error("the policy has too many items")]
+    TooMany,
     /// Not protobuf, or not of this message.
-    #[error("the policy is not protobuf of {TYPE_URL}")]
-    Protobuf(#[source] prost::DecodeError),
+    // Not a source: a NACK carries one line of text, and this is what a person needs of it.
+    #[error("the policy is not protobuf of {TYPE_URL}: {0}")]
+    Protobuf(prost::DecodeError),
     /// Fields that are missing or that no policy can have, in the order of the message. At least one.
     #[error("{}", listed(.0))]
     Fields(Vec<FieldError>),

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop at once")]
 
 use umbra_wire::TYPE_URL;
-use umbra_wire::delta::client::{ANSWER_TIMEOUT_MS, Action, Client, STABLE_AFTER_MS};
+use umbra_wire::delta::client::{ANSWER_TIMEOUT_MS, Action, Client, MAX_RESPONSE_BYTES, STABLE_AFTER_MS};
 use umbra_wire::delta::{MAX_REASON_BYTES, Node, Request, Resource, Response};
 
 const NAME: &str = "primary";
@@ -212,7 +212,9 @@ fn a_response_that_contradicts_itself_is_rejected() {
 
 #[test]
 fn what_cannot_be_answered_ends_the_stream() {
-    for bytes in [vec![0xff; 20], policy("", "1").encode()] {
+    let large = policy("n1", &"1".repeat(MAX_RESPONSE_BYTES / 2)).encode();
+    let unfolding = [0x12, 0].repeat(1_000_000);
+    for bytes in [vec![0xff; 20], policy("", "1").encode(), large, unfolding] {
         let mut client = open(Some("1"));
         client.on_accepted(1);
         let actions = client.on_message(&bytes, 1, u64::MAX);

@@ -245,3 +245,18 @@ fn the_length_is_bounded() {
     let bytes = MAX_POLICY_BYTES + 1;
     assert_eq!(decode(&policy(bytes - overhead)), Err(DecodeError::TooLong { bytes }));
 }
+
+#[test]
+fn what_would_unfold_is_refused_before_it_does() {
+    // Four million bytes of empty shadows: half a gigabyte, if they were decoded.
+    assert_eq!(decode(&[0x22, 0].repeat(2_000_000)), Err(DecodeError::TooMany));
+}
+
+#[test]
+fn random_bytes_are_said_to_be_no_policy() {
+    let error = decode(&[0xff; 12]).unwrap_err().to_string();
+    assert!(
+        error.starts_with("the policy is not protobuf of type.googleapis.com/umbra.policy.v1.Policy: "),
+        "{error}"
+    );
+}

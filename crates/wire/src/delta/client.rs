@@ -13,11 +13,11 @@ mod backoff;
 
 use std::collections::BTreeMap;
 
-use crate::TYPE_URL;
+use prost::bytes::Bytes;
+
 use crate::delta::client::backoff::Backoff;
 use crate::delta::{Node, Rejection, Request, Response, bounded};
-
-use prost::bytes::Bytes;
+use crate::{MAX_POLICY_BYTES, TYPE_URL, unfold};
 
 /// How long a stream may stay without any sign of the server before it is given up, in milliseconds.
 /// Longer than a slow TLS handshake, shorter than an operator's patience.
@@ -27,6 +27,10 @@ pub const ANSWER_TIMEOUT_MS: u64 = 10_000;
 /// again. A server that has nothing to send sends no response, so that a response cannot be the only sign;
 /// one that accepts each stream and ends it at once must not be asked ten times a second.
 pub const STABLE_AFTER_MS: u64 = 10_000;
+
+/// The longest response that is looked at, in bytes: the longest policy, and room for what surrounds it.
+/// A policy that is too long for [`crate::decode`] alone can so be rejected by name.
+pub const MAX_RESPONSE_BYTES: usize = MAX_POLICY_BYTES + 64 * 1024;
 
 /// `INVALID_ARGUMENT` of gRPC: what a rejected policy is.
 const INVALID_ARGUMENT: i32 = 3;
@@ -171,9 +175,12 @@ impl Client {
         }
     }
 
-    /// A message arrived on the stream. One that is not a response ends the stream: it has no nonce with
-    /// which it could be rejected.
+    /// A message arrived on the stream. One that is not a response, or too large to look at, ends the
+    /// stream: it has no nonce with which it could be rejected.
     pub fn on_message(&mut self, bytes: &[u8], now_ms: u64, random: u64) -> Vec<Action> {
+        if bytes.len() > MAX_RESPONSE_BYTES || !unfold::fits(bytes, unfold::Kind::Response) {
+            return self.close(format!("a response of {} bytes is too large", bytes.len()), now_ms, random);
+        }
         match Response::decode(bytes) {
             Ok(response) => self.on_response(response, now_ms, random),
             Err(error) => self.close(format!("not a response: {error}"), now_ms, random),
