@@ -1,5 +1,7 @@
 //! Protobuf → `PolicySpec`. Collects every bad field before it gives up.
 
+use std::fmt;
+
 use umbra_policy::FieldError;
 use umbra_policy::spec::{
     ClauseSpec, CopySpec, FieldSpec, GuardSpec, PathSpec, PolicySpec, SampleBy, SampleSpec, ShadowSpec,
@@ -15,13 +17,13 @@ pub(crate) fn policy(message: proto::Policy) -> Result<PolicySpec, Vec<FieldErro
         Err(_) if message.mesh_key.is_empty() => None,
         Err(_) => {
             let message = format!("must have 16 bytes or none, not {}", message.mesh_key.len());
-            errors.add("mesh_key", message);
+            errors.add(At::Root.field("mesh_key"), message);
             None
         }
     };
     // A field that is bad puts nothing into the lists below: they are used only where there was no error.
-    let stamps = each(message.stamps, "stamps", |item, at| stamp(item, at, &mut errors));
-    let shadows = each(message.shadows, "shadows", |item, at| shadow(item, at, &mut errors));
+    let stamps = each(message.stamps, At::Root.field("stamps"), |item, at| stamp(item, at, &mut errors));
+    let shadows = each(message.shadows, At::Root.field("shadows"), |item, at| shadow(item, at, &mut errors));
     if errors.0.is_empty() {
         Ok(PolicySpec { revision: message.revision, mesh_key, stamps, shadows })
     } else {
@@ -29,45 +31,76 @@ pub(crate) fn policy(message: proto::Policy) -> Result<PolicySpec, Vec<FieldErro
     }
 }
 
+/// How many bad fields are kept. A message with more is not a policy with mistakes but something else, and
+/// must not take more memory as a list of errors than as a policy.
+const MAX_ERRORS: usize = 1000;
+
 struct Errors(Vec<FieldError>);
 
 impl Errors {
-    fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.0.push(FieldError { path: path.into(), message: message.into() });
+    fn add(&mut self, at: At<'_>, message: impl Into<String>) {
+        if self.0.len() < MAX_ERRORS {
+            self.0.push(FieldError { path: at.to_string(), message: message.into() });
+        }
     }
 }
 
-/// Converts each item under its own path, `path[index]`, and leaves out those that are bad.
+/// Where a field is: borrowed steps from the root, written out only for an error.
+#[derive(Clone, Copy)]
+enum At<'a> {
+    Root,
+    Field(&'a At<'a>, &'static str),
+    Item(&'a At<'a>, usize),
+}
+
+impl<'a> At<'a> {
+    fn field(&'a self, name: &'static str) -> At<'a> {
+        At::Field(self, name)
+    }
+}
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            At::Root => Ok(()),
+            At::Field(At::Root, name) => f.write_str(name),
+            At::Field(parent, name) => write!(f, "{parent}.{name}"),
+            At::Item(list, index) => write!(f, "{list}[{index}]"),
+        }
+    }
+}
+
+/// Converts each item of a list, and leaves out those that are bad.
 fn each<From, To>(
     items: Vec<From>,
-    path: &str,
-    mut convert: impl FnMut(From, &str) -> Option<To>,
+    list: At<'_>,
+    mut convert: impl FnMut(From, At<'_>) -> Option<To>,
 ) -> Vec<To> {
     let mut converted = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
-        converted.extend(convert(item, &format!("{path}[{index}]")));
+        converted.extend(convert(item, At::Item(&list, index)));
     }
     converted
 }
 
-fn stamp(message: proto::Stamp, at: &str, errors: &mut Errors) -> Option<StampSpec> {
-    let clauses = each(message.clauses, &format!("{at}.clauses"), |item, at| clause(item, at, errors));
+fn stamp(message: proto::Stamp, at: At<'_>, errors: &mut Errors) -> Option<StampSpec> {
+    let clauses = each(message.clauses, at.field("clauses"), |item, at| clause(item, at, errors));
     Some(StampSpec { name: message.name, clauses })
 }
 
-fn clause(message: proto::Clause, at: &str, errors: &mut Errors) -> Option<ClauseSpec> {
+fn clause(message: proto::Clause, at: At<'_>, errors: &mut Errors) -> Option<ClauseSpec> {
     // A path that is there and asks nothing is an error: leaving it out would widen the rule.
     let path = match message.path {
         None => Some(None),
-        Some(message) => path(message, &format!("{at}.path"), errors).map(Some),
+        Some(message) => path(message, at.field("path"), errors).map(Some),
     };
-    let headers = each(message.headers, &format!("{at}.headers"), |item, at| field(item, at, errors));
-    let cookies = each(message.cookies, &format!("{at}.cookies"), |item, at| field(item, at, errors));
-    let query = each(message.query, &format!("{at}.query"), |item, at| field(item, at, errors));
+    let headers = each(message.headers, at.field("headers"), |item, at| field(item, at, errors));
+    let cookies = each(message.cookies, at.field("cookies"), |item, at| field(item, at, errors));
+    let query = each(message.query, at.field("query"), |item, at| field(item, at, errors));
     Some(ClauseSpec { hosts: message.hosts, path: path?, methods: message.methods, headers, cookies, query })
 }
 
-fn path(message: proto::Path, at: &str, errors: &mut Errors) -> Option<PathSpec> {
+fn path(message: proto::Path, at: At<'_>, errors: &mut Errors) -> Option<PathSpec> {
     use proto::path::Kind;
     match message.kind {
         Some(Kind::Exact(path)) => Some(PathSpec::Exact(path)),
@@ -81,7 +114,7 @@ fn path(message: proto::Path, at: &str, errors: &mut Errors) -> Option<PathSpec>
     }
 }
 
-fn field(message: proto::Field, at: &str, errors: &mut Errors) -> Option<FieldSpec> {
+fn field(message: proto::Field, at: At<'_>, errors: &mut Errors) -> Option<FieldSpec> {
     use proto::field::Value;
     let value = match message.value {
         Some(Value::Exact(text)) => ValueSpec::Exact(text),
@@ -99,9 +132,9 @@ fn field(message: proto::Field, at: &str, errors: &mut Errors) -> Option<FieldSp
     Some(FieldSpec { name: message.name, value })
 }
 
-fn shadow(message: proto::Shadow, at: &str, errors: &mut Errors) -> Option<ShadowSpec> {
-    let sample = sample(message.sample, &format!("{at}.sample"), errors);
-    let guard = guard(message.guard, &format!("{at}.guard"), errors);
+fn shadow(message: proto::Shadow, at: At<'_>, errors: &mut Errors) -> Option<ShadowSpec> {
+    let sample = sample(message.sample, at.field("sample"), errors);
+    let guard = guard(message.guard, at.field("guard"), errors);
     Some(ShadowSpec {
         name: message.name,
         stamps: message.stamps,
@@ -115,7 +148,7 @@ fn shadow(message: proto::Shadow, at: &str, errors: &mut Errors) -> Option<Shado
     })
 }
 
-fn sample(message: Option<proto::Sample>, at: &str, errors: &mut Errors) -> Option<SampleSpec> {
+fn sample(message: Option<proto::Sample>, at: At<'_>, errors: &mut Errors) -> Option<SampleSpec> {
     use proto::sample::By;
     let Some(message) = message else {
         errors.add(at, "is missing");
@@ -127,14 +160,14 @@ fn sample(message: Option<proto::Sample>, at: &str, errors: &mut Errors) -> Opti
         Some(By::Cookie(name)) => SampleBy::Cookie(name),
         Some(By::SourceIp(proto::Unit {})) => SampleBy::SourceIp,
         None => {
-            errors.add(format!("{at}.by"), "needs one of request, header, cookie, source_ip");
+            errors.add(at.field("by"), "needs one of request, header, cookie, source_ip");
             return None;
         }
     };
     Some(SampleSpec { by, salt: message.salt })
 }
 
-fn guard(message: Option<proto::Guard>, at: &str, errors: &mut Errors) -> Option<GuardSpec> {
+fn guard(message: Option<proto::Guard>, at: At<'_>, errors: &mut Errors) -> Option<GuardSpec> {
     // An empty guard takes every method, so that one that is missing must not be read as empty.
     let Some(message) = message else {
         errors.add(at, "is missing");

@@ -36,7 +36,7 @@ pub fn encode(spec: &PolicySpec) -> Vec<u8> {
 /// Unknown protobuf fields are ignored, so that a newer control plane can talk to an older filter.
 ///
 /// # Errors
-/// See [`DecodeError`]; every bad field is listed, not only the first.
+/// See [`DecodeError`]; every bad field is listed, up to a thousand, not only the first.
 pub fn decode(bytes: &[u8]) -> Result<PolicySpec, DecodeError> {
     if bytes.len() > MAX_POLICY_BYTES {
         return Err(DecodeError::TooLong { bytes: bytes.len() });

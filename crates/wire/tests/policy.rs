@@ -219,6 +219,13 @@ fn a_long_list_of_errors_is_shortened_where_a_person_reads_it() {
 }
 
 #[test]
+fn the_list_of_errors_is_bounded() {
+    let shadows = vec![proto::Shadow::default(); 5_000];
+    let policy = proto::Policy { shadows, ..proto::Policy::default() };
+    assert_eq!(errors(&policy).len(), 1_000);
+}
+
+#[test]
 fn a_request_that_is_left_out_changes_no_header() {
     let mut policy = message();
     policy.shadows[0].request = None;

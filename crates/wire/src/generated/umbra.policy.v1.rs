@@ -21,6 +21,9 @@ pub struct Stamp {
     pub clauses: ::prost::alloc::vec::Vec<Clause>,
 }
 /// Conditions that must all hold. What is left out asks nothing.
+/// A filter ignores a field that it does not know, and would take more requests than meant: a kind of condition
+/// that is added here must not reach filters that are older than it. One that is added to a oneof below may:
+/// such a filter refuses the policy, because nothing that it knows is set.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Clause {
     #[prost(string, repeated, tag = "1")]
