@@ -1,15 +1,16 @@
 //! The command line: what can be typed, and what it means. It does nothing.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::value::Percent;
+use crate::value::{BodyBytes, NodeField, Pair, Percent};
 
 const AFTER_HELP: &str = "\
 Examples:
   umbractl check -f shadow.yaml
+  umbractl explain -f shadow.yaml --host shop.example.com --path /api/cart
   umbractl apply -f shadow.yaml --reason 'first try'
   umbractl valve checkout-v2 10 --wait 10s
   umbractl status
@@ -181,6 +182,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         files: Files,
     },
+    /// Say what a node would do with a request, and why, without a control plane
+    #[command(
+        after_help = "Examples:\n  umbractl explain -f shadow.yaml --host shop.example.com --path '/api/cart?page=2' --cookie session=abc\n  umbractl explain -f shadow.yaml --host shop.example.com --path / --node id=sidecar-7,zone=us-east-1a,metadata.env=prod -o json"
+    )]
+    Explain(Box<ExplainArgs>),
     /// Print a shell's completion script
     #[command(alias = "completions", after_help = "Examples:\n  umbractl completion bash")]
     Completion {
@@ -214,6 +220,37 @@ pub(crate) struct Wait {
     /// Wait until every connected node has the change in effect, for at most this long (10s without a value)
     #[arg(long, num_args = 0..=1, default_missing_value = "10s", value_parser = humantime::parse_duration, value_name = "TIME")]
     pub(crate) wait: Option<Duration>,
+}
+
+/// A request to explain, and for which node.
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// The request's host, with or without a port
+    #[arg(long)]
+    pub(crate) host: String,
+    /// The request's path, with its query
+    #[arg(long)]
+    pub(crate) path: String,
+    /// The request's method
+    #[arg(long, default_value = "GET")]
+    pub(crate) method: String,
+    /// A header of the request; may be repeated, also with one name
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) header: Vec<Pair>,
+    /// A cookie of the request; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) cookie: Vec<Pair>,
+    /// The address that the request comes from
+    #[arg(long, value_name = "IP")]
+    pub(crate) source_ip: Option<IpAddr>,
+    /// The length of the request's body, or `unknown` for a chunked one; none without this
+    #[arg(long, value_name = "N")]
+    pub(crate) body_bytes: Option<BodyBytes>,
+    /// The node: id, cluster, zone, region and metadata.KEY, separated by commas
+    #[arg(long, value_name = "KEY=VALUE,…", value_delimiter = ',')]
+    pub(crate) node: Vec<NodeField>,
 }
 
 /// What `get` shows.
@@ -291,7 +328,7 @@ mod tests {
             .map(str::trim)
             .filter(|line| line.starts_with("umbractl "))
             .collect();
-        assert!(examples.len() >= 18, "{} examples", examples.len());
+        assert!(examples.len() >= 20, "{} examples", examples.len());
         for example in examples {
             if let Err(error) = Cli::try_parse_from(words(example)) {
                 panic!("{example}\n{error}");

@@ -4,6 +4,7 @@ mod apply;
 mod check;
 mod delete;
 mod describe;
+mod explain;
 mod get;
 mod status;
 mod valve;
@@ -29,6 +30,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
     let Cli { global, command } = cli;
     match command {
         Command::Check { files } => check::run(&files, output),
+        Command::Explain(args) => explain::run(&args, output),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "umbractl", &mut script);

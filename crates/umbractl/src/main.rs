@@ -1,8 +1,8 @@
 //! `umbractl`, Umbra's command line: it applies manifests, moves valves and switches, and shows what is in
-//! effect; without a control plane it checks manifests.
+//! effect; without a control plane it checks manifests and explains what a node would do with a request.
 //!
 //! It keeps no state and no configuration file, and it decides nothing that the control plane or the policy
-//! does not.
+//! does not: `explain` is the very code that runs in the filter.
 
 mod cli;
 mod client;

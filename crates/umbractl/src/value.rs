@@ -19,6 +19,72 @@ impl FromStr for Percent {
     }
 }
 
+/// `NAME=VALUE`; the value may be empty and may hold further equals signs.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Pair {
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+impl FromStr for Pair {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => {
+                Ok(Pair { name: name.to_owned(), value: value.to_owned() })
+            }
+            _ => Err("give NAME=VALUE".to_owned()),
+        }
+    }
+}
+
+/// How long a request's body is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum BodyBytes {
+    Known(u64),
+    Unknown,
+}
+
+impl FromStr for BodyBytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "unknown" {
+            return Ok(BodyBytes::Unknown);
+        }
+        text.parse().map(BodyBytes::Known).map_err(|_| "give a number of bytes, or unknown".to_owned())
+    }
+}
+
+/// One attribute of a node.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum NodeField {
+    Id(String),
+    Cluster(String),
+    Zone(String),
+    Region(String),
+    Metadata(String, String),
+}
+
+impl FromStr for NodeField {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Pair { name, value } = text.parse()?;
+        match name.as_str() {
+            "id" => Ok(NodeField::Id(value)),
+            "cluster" => Ok(NodeField::Cluster(value)),
+            "zone" => Ok(NodeField::Zone(value)),
+            "region" => Ok(NodeField::Region(value)),
+            _ => match name.strip_prefix("metadata.") {
+                Some(key) if !key.is_empty() => Ok(NodeField::Metadata(key.to_owned(), value)),
+                _ => Err(format!("{name} is unknown: give id, cluster, zone, region or metadata.KEY")),
+            },
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,6 +98,24 @@ mod tests {
         }
         for text in ["", "%", "x", "-1", "101", "0.00001", "NaN", "inf", "25%%"] {
             assert!(text.parse::<Percent>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn pairs_split_at_the_first_equals_sign() {
+        let pair = |name: &str, value: &str| Ok(Pair { name: name.to_owned(), value: value.to_owned() });
+        assert_eq!("a=b=c".parse(), pair("a", "b=c"));
+        assert_eq!("a=".parse(), pair("a", ""));
+        assert!("a".parse::<Pair>().is_err());
+        assert!("=b".parse::<Pair>().is_err());
+    }
+
+    #[test]
+    fn node_fields_are_known_names_or_metadata() {
+        assert_eq!("zone=z".parse(), Ok(NodeField::Zone("z".to_owned())));
+        assert_eq!("metadata.a.b=1".parse(), Ok(NodeField::Metadata("a.b".to_owned(), "1".to_owned())));
+        for text in ["zones=z", "metadata.=1", "metadata=1", "zone"] {
+            assert!(text.parse::<NodeField>().is_err(), "{text}");
         }
     }
 }

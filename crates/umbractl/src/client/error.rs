@@ -91,8 +91,11 @@ fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
 }
 
 fn problem_text(status: StatusCode, problem: &ApiProblem) -> String {
+    // With fields listed below it, the detail would say the first of them twice.
     let what = match &problem.detail {
-        Some(detail) if !detail.is_empty() => detail,
+        Some(detail) if !detail.is_empty() && (problem.errors.is_empty() || problem.title.is_empty()) => {
+            detail
+        }
         _ => &problem.title,
     };
     let hint = match status {

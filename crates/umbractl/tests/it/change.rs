@@ -91,8 +91,8 @@ fn a_refused_apply_is_shown_with_the_files_that_the_fields_came_from() {
     let fake = Fake::new(|_| {
         Answer::problem(
             422,
-            "invalid resource",
-            "2 problems",
+            "a resource is invalid",
+            "Shadow/checkout-v2: spec.stamps[0]: unknown stamp `checkout`, and 1 more",
             &json!([
                 {"resource": "Shadow/checkout-v2", "field": "spec.stamps[0]", "message": "unknown stamp `checkout`"},
                 {"resource": "Shadow/search", "field": "spec.stamps[0]", "message": "unknown stamp `checkout`"},
@@ -102,7 +102,7 @@ fn a_refused_apply_is_shown_with_the_files_that_the_fields_came_from() {
     let run = against(&fake, &["apply", "-f", file.to_str().unwrap()]).exits(1);
     assert_eq!(
         run.stderr.replace(directory.path().to_str().unwrap(), "DIR"),
-        "the control plane refused: 2 problems (422 Unprocessable Entity)\n  \
+        "the control plane refused: a resource is invalid (422 Unprocessable Entity)\n  \
          DIR/shadow.yaml:17: document 2: Shadow/checkout-v2: spec.stamps[0]: unknown stamp `checkout`\n  \
          Shadow/search: spec.stamps[0]: unknown stamp `checkout`\n"
     );

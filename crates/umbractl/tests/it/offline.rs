@@ -1,4 +1,4 @@
-//! The commands that need no control plane: check, completion, help.
+//! The commands that need no control plane: check, explain, completion, help.
 
 use std::{fs, path::Path};
 
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::{
     fake::MANIFESTS,
-    run::{binary, finish, offline},
+    run::{Run, binary, finish, offline},
 };
 
 /// A directory with these files.
@@ -108,6 +108,7 @@ fn what_cannot_be_read_is_an_error() {
         (&["check", "-f", "latin1.yaml"], "error: latin1.yaml: stream did not contain valid UTF-8"),
         (&["check", "-f", "-", "-f", "-"], "error: standard input can be read only once"),
         (&["apply", "-f", "missing.yaml"], "error: missing.yaml: "),
+        (&["explain", "-f", "missing.yaml", "--host", "a", "--path", "/"], "error: missing.yaml: "),
     ] {
         let run = offline(directory.path(), arguments).exits(2);
         assert!(run.stderr.starts_with(said), "{}", run.seen());
@@ -129,6 +130,94 @@ fn a_link_in_a_circle_ends() {
     std::os::unix::fs::symlink("..", directory.path().join("a/up")).unwrap();
     let run = offline(directory.path(), &["check", "-R", "-f", "."]).exits(0);
     assert_eq!(run.stdout, "2 resources: no problem found\n");
+}
+
+fn explain(directory: &Path, options: &[&str]) -> Run {
+    let base =
+        ["explain", "-f", "shadow.yaml", "--host", "SHOP.example.com:443", "--path", "/api/cart?page=2"];
+    offline(directory, &[base.as_slice(), options].concat())
+}
+
+/// What the first clause of the stamp asks for.
+const FITS: [&str; 4] = ["--header", "X-Tenant=acme", "--cookie", "session=abc"];
+
+#[test]
+fn explain_says_what_a_node_would_do_and_why() {
+    let directory = directory(&[("shadow.yaml", MANIFESTS)]);
+    let seen = |options: &[&str]| explain(directory.path(), options).exits(0).seen();
+    insta::assert_snapshot!("explain_not_stamped", seen(&["--cookie", "session=abc"]));
+    insta::assert_snapshot!("explain_not_sampled", seen(&FITS));
+    let everywhere =
+        [FITS.as_slice(), &["--node", "id=sidecar-7,zone=us-east-1a", "--node", "metadata.a=1"]].concat();
+    insta::assert_snapshot!("explain_override", seen(&everywhere));
+    fs::write(directory.path().join("shadow.yaml"), MANIFESTS.replace("percent: 5\n", "percent: 100\n"))
+        .unwrap();
+    insta::assert_snapshot!("explain_mirrored", seen(&FITS));
+    fs::write(directory.path().join("shadow.yaml"), "# Nothing.\n").unwrap();
+    insta::assert_snapshot!("explain_nothing", seen(&FITS));
+}
+
+#[test]
+fn explain_json_has_the_decision_and_the_headers() {
+    let all = MANIFESTS.replace("percent: 5\n", "percent: 100\n").replace("[GET, HEAD]", "[GET, POST]");
+    let directory = directory(&[("shadow.yaml", &all.replace("methods: [GET]", "methods: [GET, POST]"))]);
+    let decided = |options: &[&str]| {
+        explain(directory.path(), &[FITS.as_slice(), options, &["-o", "json"]].concat()).exits(0).json()
+    };
+    let mirrored = decided(&[]);
+    assert_eq!(mirrored["shadows"][0]["decision"], "mirrored");
+    assert_eq!(mirrored["headers"][0], json!({"name": "x-umbra-stamp", "value": "checkout"}));
+    assert_eq!(mirrored["headers"][1], json!({"name": "x-umbra-mirror-1", "value": "checkout-v2"}));
+    assert_eq!(mirrored["headers"][2], json!({"name": "x-umbra-mirror-2", "value": "checkout-v1-b"}));
+    for (options, reason) in [
+        (["--method", "POST", "--body-bytes", "1000"].as_slice(), None),
+        (&["--method", "POST", "--body-bytes", "1001"], Some("body_too_large")),
+        (&["--method", "POST", "--body-bytes", "unknown"], Some("unknown_length")),
+        (&["--header", "upgrade=websocket", "--header", "connection=Upgrade"], Some("upgrade")),
+    ] {
+        assert_eq!(
+            decided(options)["shadows"][0].get("reason"),
+            reason.map(|reason| json!(reason)).as_ref(),
+            "{options:?}"
+        );
+    }
+}
+
+#[test]
+fn explain_asks_the_cookie_the_header_or_the_address() {
+    let directory = directory(&[]);
+    for (sample, options, key) in [
+        ("{by: cookie, name: session}", [].as_slice(), "abc"),
+        ("{by: header, name: x-tenant}", &[], "acme"),
+        ("{by: source-ip}", &["--source-ip", "2001:DB8::1"], "2001:db8::1"),
+    ] {
+        let text = MANIFESTS.replace("{by: cookie, name: session}", sample);
+        fs::write(directory.path().join("shadow.yaml"), text).unwrap();
+        let options = [FITS.as_slice(), options, &["-o", "json"]].concat();
+        let sampling = &explain(directory.path(), &options).exits(0).json()["shadows"][0]["sampling"];
+        assert_eq!(sampling["key"], key);
+        assert!(sampling["bucket_percent"].is_number(), "{sampling}");
+    }
+}
+
+#[test]
+fn explain_refuses_what_it_would_not_look_at() {
+    let directory = directory(&[("shadow.yaml", MANIFESTS)]);
+    for (header, option) in [("Host=x", "--host"), ("content-length=3", "--body-bytes N")] {
+        let run = explain(directory.path(), &["--header", header]).exits(2);
+        assert!(run.stderr.contains(option), "{}", run.stderr);
+    }
+    fs::write(
+        directory.path().join("shadow.yaml"),
+        MANIFESTS.replace("stamps: [checkout]", "stamps: [nope]"),
+    )
+    .unwrap();
+    let run = explain(directory.path(), &[]).exits(1);
+    assert!(
+        run.stderr.starts_with("shadow.yaml:17: document 2: Shadow/checkout-v2: spec.stamps[0]: "),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
