@@ -51,6 +51,7 @@ fn what_is_read_back_is_what_was_written() {
     check(
         "{apiVersion: umbra/v1, kind: Shadow, metadata: {name: a}, spec: {stamps: [a], target: {cluster: b}}}",
     );
+    check("{apiVersion: umbra/v1, kind: Stamp, metadata: {name: a}, spec: {match: [{}]}}");
     // What is empty is not what was left out.
     check(
         "{apiVersion: umbra/v1, kind: Shadow, metadata: {name: a}, \

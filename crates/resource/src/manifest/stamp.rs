@@ -11,7 +11,7 @@ pub struct StampSpec {
     pub clauses: Vec<Clause>,
 }
 
-/// Conditions that must all hold; at least one.
+/// Conditions that must all hold. A clause without any fits every request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Clause {
     /// Any of these: `shop.example.com`, `*.example.com`, `*`.

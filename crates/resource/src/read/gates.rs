@@ -35,13 +35,13 @@ pub(crate) fn gates(value: Value, report: &mut Report) -> Option<Gates> {
 
 fn latency_ratio(value: Value, report: &mut Report) -> Option<LatencyRatio> {
     let mut object = Object::open(value, report)?;
+    if object.is_used_up() {
+        report.problem("is empty: give at least one of p50, p95 and p99");
+    }
     let ratio = |value, report: &mut Report| scalar::number(value, 0.01, 1000.0, report);
     let p50 = object.optional("p50", report, ratio);
     let p95 = object.optional("p95", report, ratio);
     let p99 = object.optional("p99", report, ratio);
-    if object.was_empty() {
-        report.problem("is empty: give at least one of p50, p95 and p99");
-    }
     object.close(report);
     Some(LatencyRatio { p50, p95, p99 })
 }

@@ -10,17 +10,13 @@ use super::{Report, describe, shorten, suggest};
 pub(crate) struct Object {
     fields: Map<String, Value>,
     known: Vec<&'static str>,
-    was_empty: bool,
 }
 
 impl Object {
     /// Reports what is not a mapping.
     pub(crate) fn open(value: Value, report: &mut Report) -> Option<Self> {
         match value {
-            Value::Object(fields) => {
-                let was_empty = fields.is_empty();
-                Some(Self { fields, known: Vec::new(), was_empty })
-            }
+            Value::Object(fields) => Some(Self { fields, known: Vec::new() }),
             other => {
                 report.problem(format!("expected a mapping, found {}", describe(&other)));
                 None
@@ -74,14 +70,9 @@ impl Object {
         self.fields.contains_key(name)
     }
 
-    /// Whether every field was taken.
+    /// Whether every field was taken, or there was none.
     pub(crate) fn is_used_up(&self) -> bool {
         self.fields.is_empty()
-    }
-
-    /// Whether there was no field at all.
-    pub(crate) fn was_empty(&self) -> bool {
-        self.was_empty
     }
 
     /// Reports what is left.

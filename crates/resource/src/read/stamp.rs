@@ -46,9 +46,6 @@ fn clause(value: Value, report: &mut Report) -> Option<Clause> {
     let headers = fields("headers", header, report);
     let cookies = fields("cookies", cookie, report);
     let query = fields("query", parameter, report);
-    if object.was_empty() {
-        report.problem("has no condition: give at least one, such as `path: {prefix: /}` for every request");
-    }
     object.close(report);
     Some(Clause {
         hosts: hosts.unwrap_or_default(),
@@ -88,7 +85,7 @@ fn parameter(value: Value, report: &mut Report) -> Option<FieldMatch> {
     Some(parameter)
 }
 
-/// A header's name. Envoy's pseudo-headers have fields of their own, and the control headers are taken off
+/// A header's name. What Envoy makes of the request line and `host` has fields of its own, and the control headers are taken off
 /// every request before any rule sees it.
 fn matched_header(value: Value, report: &mut Report) -> Option<String> {
     scalar::checked(value, report, |name| {
@@ -97,7 +94,6 @@ fn matched_header(value: Value, report: &mut Report) -> Option<String> {
             ":authority" | "host" => Some("hosts"),
             ":path" => Some("path"),
             ":method" => Some("methods"),
-            "cookie" => Some("cookies"),
             _ => None,
         };
         if let Some(instead) = instead {
