@@ -1,6 +1,5 @@
 //! A policy in the form that decides: validated, its regular expressions compiled, its rules indexed.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::clause::Clause;
@@ -68,12 +67,15 @@ impl Policy {
             stamps.push(build_stamp(spec, StampId(id), at, &mut clauses, &mut errors));
         }
 
-        let ids: HashMap<&str, StampId> =
-            stamps.iter().zip(0..).map(|(stamp, id)| (stamp.name.as_str(), StampId(id))).collect();
+        // In order, so they can be searched.
+        let stamp_named = |name: &str| {
+            let position = stamps.binary_search_by(|stamp| stamp.name.as_str().cmp(name)).ok()?;
+            u16::try_from(position).ok().map(StampId)
+        };
         let mut shadows = Vec::with_capacity(shadow_specs.len());
         for (position, spec) in shadow_specs {
             let at = At::root("shadows", Some(position));
-            shadows.push(Shadow::build(spec, at, |name| ids.get(name).copied(), &mut errors));
+            shadows.push(Shadow::build(spec, at, stamp_named, &mut errors));
         }
 
         if !errors.is_empty() {
