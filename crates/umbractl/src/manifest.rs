@@ -146,7 +146,7 @@ impl Origins {
             return Finding {
                 file: None,
                 document: Some(document),
-                line: document.checked_sub(1).and_then(|index| self.documents.get(index)).copied(),
+                line: syntax_line(&message).or_else(|| self.documents.get(document.checked_sub(1)?).copied()),
                 resource: rest,
                 field,
                 message,
@@ -174,6 +174,11 @@ fn document_number(resource: &str) -> Option<(usize, Option<String>)> {
         None => (place, None),
     };
     Some((number.parse().ok()?, rest))
+}
+
+/// The line in `line 3, column 4: …`, as what is no YAML is reported.
+fn syntax_line(message: &str) -> Option<u64> {
+    message.strip_prefix("line ")?.split_once(',')?.0.parse().ok()
 }
 
 /// The files themselves, in place of the directories.
