@@ -79,7 +79,9 @@ pub struct ShadowExplanation {
     pub name: String,
     /// What comes of it.
     pub decision: Outcome,
-    /// For [`Outcome::Skipped`], the reason as in the metric `umbra.skipped.<reason>`.
+    /// For [`Outcome::Skipped`], the reason as in the metric `umbra.skipped.<reason>`. Where chance decides and
+    /// there is no slot in any case, that is `no_slot`; the filter counts requests that lost the draw as
+    /// `not_sampled`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
     /// The same in words: `mirrored`, `5 % of requests`, `the guard takes GET and HEAD, not POST`.

@@ -157,6 +157,8 @@ fn check(resources: Vec<Resource>) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_text_is_read_or_refused(text in any::<String>()) {
         let _ = from_json(&text);
