@@ -80,9 +80,9 @@ fn take(shadow: &str, rate: u64, wanted: u64, wall_ms: u64, shared: &impl Shared
             .as_ref()
             .and_then(Bucket::decode)
             .unwrap_or(Bucket { millitokens: capacity(rate), filled_at_ms: wall_ms });
-        bucket.fill(rate, wall_ms);
+        let stepped_back = bucket.fill(rate, wall_ms);
         let taken = wanted.min(bucket.millitokens / 1_000);
-        if taken == 0 {
+        if taken == 0 && !stepped_back {
             return 0;
         }
         bucket.millitokens = bucket.millitokens.saturating_sub(taken.saturating_mul(1_000));
@@ -104,15 +104,19 @@ struct Bucket {
 }
 
 impl Bucket {
-    /// `rate` tokens a second are `rate` thousandths of a token a millisecond.
-    fn fill(&mut self, rate: u64, wall_ms: u64) {
+    /// `rate` tokens a second are `rate` thousandths of a token a millisecond. Returns whether the clock was
+    /// set back: that must be written down even if nothing is taken, or the bucket stays empty until the old time is reached.
+    fn fill(&mut self, rate: u64, wall_ms: u64) -> bool {
+        let mut stepped_back = false;
         if let Some(elapsed_ms) = wall_ms.checked_sub(self.filled_at_ms) {
             self.millitokens = self.millitokens.saturating_add(elapsed_ms.saturating_mul(rate));
             self.filled_at_ms = wall_ms;
         } else if self.filled_at_ms.saturating_sub(wall_ms) > CLOCK_STEP_MS {
             self.filled_at_ms = wall_ms;
+            stepped_back = true;
         }
         self.millitokens = self.millitokens.min(capacity(rate));
+        stepped_back
     }
 
     fn encode(&self) -> Vec<u8> {

@@ -50,7 +50,7 @@ impl RootContext for Root {
             };
             envoy::log(Level::Error, &format!("plugin configuration refused: {error}; the filter {instead}"));
         }
-        state::with(|state| state.note_refused(self.id, error.is_some()));
+        state::with(|state| state.configured(self.id, error.is_some()));
         match plugin {
             Plugin::Primary(primary) => {
                 if primary.control_plane.is_some() {

@@ -53,12 +53,14 @@ impl State {
     pub(super) fn join(&mut self, root: u32) {
         self.followers.retain(|follower| *follower != root);
         self.followers.push(root);
-        let actions = self.vm.worker.follow(envoy::now(), &EnvoyShared);
+        let actions = self.vm.worker.follow(self.vm.now, &EnvoyShared);
         self.perform(root, None, actions);
     }
 
-    /// A root context runs without the configuration that it was given, or with it again.
-    pub(super) fn note_refused(&mut self, root: u32, refused: bool) {
+    /// A root context was configured; `refused` says that it does not do what its configuration asks for.
+    pub(super) fn configured(&mut self, root: u32, refused: bool) {
+        // Requests may come before the first tick, and they live by this clock.
+        self.vm.now = envoy::now();
         self.refused.retain(|other| *other != root);
         if refused {
             self.refused.push(root);
@@ -97,7 +99,7 @@ impl State {
 
     /// A root context goes.
     pub(super) fn leave(&mut self, root: u32) {
-        self.note_refused(root, false);
+        self.refused.retain(|other| *other != root);
         let followed = self.followers.contains(&root);
         self.followers.retain(|follower| *follower != root);
         self.hand_over(root);
