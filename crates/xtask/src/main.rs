@@ -2,6 +2,7 @@
 //!
 //! It builds and runs Umbra's binaries and imports nothing of them.
 
+mod bench;
 mod checkout;
 mod ci;
 mod codegen;
@@ -55,6 +56,15 @@ enum Task {
     Check,
     /// Run every check, every test and the demo
     Ci,
+    /// Print the numbers: decide(), the module's size, Envoy's CPU per request without and with Umbra
+    Bench {
+        /// How many times each setup is measured, in turn
+        #[arg(long, default_value_t = 5)]
+        rounds: u32,
+        /// How long each measurement takes
+        #[arg(long, default_value_t = 5)]
+        seconds: u32,
+    },
     /// Validate every configuration under envoy/ with each Envoy
     Validate,
     /// Build the wasm filter that ships: target/umbra-filter.wasm and its .sha256
@@ -96,6 +106,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test => in_steps(|steps| test::all(&checkout, steps)),
         Task::Check => in_steps(|steps| ci::check(&checkout, steps)),
         Task::Ci => in_steps(|steps| ci::all(&checkout, steps)),
+        Task::Bench { rounds, seconds } => bench::measure(&checkout, rounds, seconds),
         Task::Validate => validate::all(&checkout),
         Task::Filter => filter::build(&checkout).map(drop),
         Task::Tools => tools::install(&checkout),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::checkout::Checkout;
 
@@ -66,6 +66,52 @@ impl Sidecar {
         Ok(())
     }
 
+    /// Takes everything of Umbra out: filters, mirror slots and plugin configurations.
+    pub(crate) fn remove_umbra(&mut self) {
+        each_object(&mut self.config, &mut |object| {
+            object.remove("request_mirror_policies");
+            if let Some(Value::Array(filters)) = object.get_mut("http_filters") {
+                filters.retain(|filter| filter.get("name") != Some(&json!("umbra")));
+            }
+        });
+    }
+
+    /// Takes everything of Umbra out and has Envoy mirror every request by itself.
+    ///
+    /// # Errors
+    /// When there is no listener with routes.
+    pub(crate) fn mirror_natively(&mut self, cluster: &str) -> Result<()> {
+        self.remove_umbra();
+        let routes = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config";
+        let routes = self.config.pointer_mut(routes).and_then(Value::as_object_mut).context("no routes")?;
+        let policy = json!({"cluster": cluster, "disable_shadow_host_suffix_append": true});
+        routes.insert("request_mirror_policies".to_owned(), json!([policy]));
+        Ok(())
+    }
+
+    /// Gives the filter these resources to run by itself, without a control plane.
+    ///
+    /// # Errors
+    /// When a plugin configuration is not JSON.
+    pub(crate) fn run_alone(&mut self, resources: &Value) -> Result<()> {
+        let mut outcome = Ok(());
+        each_object(&mut self.config, &mut |object| {
+            let Some(Value::String(text)) =
+                object.get_mut("configuration").and_then(|it| it.get_mut("value"))
+            else {
+                return;
+            };
+            match serde_json::from_str::<Value>(text) {
+                Ok(configuration) => {
+                    let role = configuration.get("role").cloned().unwrap_or_default();
+                    *text = json!({"role": role, "policy": {"resources": resources}}).to_string();
+                }
+                Err(error) => outcome = Err(error),
+            }
+        });
+        outcome.context("a plugin configuration is not JSON")
+    }
+
     /// Writes it as JSON, which Envoy reads as well.
     ///
     /// # Errors
@@ -89,6 +135,17 @@ impl Sidecar {
         *self.config.pointer_mut(pointer).with_context(|| format!("the configuration has no {pointer}"))? =
             value;
         Ok(())
+    }
+}
+
+fn each_object(value: &mut Value, change: &mut impl FnMut(&mut Map<String, Value>)) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| each_object(item, change)),
+        Value::Object(fields) => {
+            change(fields);
+            fields.values_mut().for_each(|field| each_object(field, change));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
