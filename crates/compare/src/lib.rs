@@ -1,0 +1,9 @@
+//! Comparing a shadow's answers with production's, and saying what the pairs add up to.
+//!
+//! Pure: no IO, no clock, no randomness. Nothing here knows how a pair was made or where it is kept.
+
+pub mod confidence;
+pub mod evidence;
+pub mod gates;
+pub mod histogram;
+pub mod verdict;

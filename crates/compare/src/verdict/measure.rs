@@ -1,0 +1,147 @@
+//! What each gate measures, and the interval of it.
+
+use super::{Gate, State};
+use crate::confidence::rate::Prior;
+use crate::confidence::{Interval, quantile, rate};
+use crate::evidence::{BodyEvidence, Discordance, Evidence};
+use crate::gates::{Gates, Noise};
+use crate::histogram::Histogram;
+
+/// A gate with what it measures.
+pub(super) struct Measure<'a> {
+    pub(super) gate: Gate,
+    pub(super) limit: f64,
+    alpha: f64,
+    quantity: Quantity<'a>,
+}
+
+enum Quantity<'a> {
+    /// The excess of one rate over another.
+    Excess(Discordance),
+    /// The same over bodies, of which only some were examined.
+    Bodies(BodyEvidence),
+    /// Diffy's rule over the same.
+    Diffy(BodyEvidence),
+    /// The ratio of a quantile of two histograms.
+    Ratio { p: f64, primary: &'a Histogram, shadow: &'a Histogram },
+}
+
+/// One measure per gate that is set, with `alpha` split evenly over them.
+pub(super) fn all<'a>(evidence: &'a Evidence, gates: &Gates) -> Vec<Measure<'a>> {
+    let alpha = gates.alpha / gates.tests().max(1) as f64;
+    let bodies = match gates.noise {
+        Noise::Discordant => Quantity::Bodies(evidence.bodies),
+        Noise::Diffy => Quantity::Diffy(evidence.bodies),
+    };
+    let rates = [
+        (Gate::ErrorExcess, gates.max_error_excess, Quantity::Excess(evidence.errors)),
+        (Gate::StatusMismatch, gates.max_status_mismatch, Quantity::Excess(evidence.statuses)),
+        (Gate::BodyMismatch, gates.max_body_mismatch, bodies),
+    ];
+    let rates = rates
+        .into_iter()
+        .filter_map(|(gate, limit, quantity)| Some(Measure { gate, limit: limit?, alpha, quantity }));
+    let latencies = gates.max_latency_ratio.iter().map(|latency| Measure {
+        gate: Gate::LatencyRatio(latency.percentile),
+        limit: latency.limit,
+        alpha,
+        quantity: Quantity::Ratio {
+            p: f64::from(latency.percentile) / 100.0,
+            primary: &evidence.primary_latency,
+            shadow: &evidence.shadow_latency,
+        },
+    });
+    rates.chain(latencies).collect()
+}
+
+impl Measure<'_> {
+    /// What was seen; `None` when there was nothing to see.
+    pub(super) fn observed(&self) -> Option<f64> {
+        match &self.quantity {
+            Quantity::Excess(discordance) => discordance.excess(),
+            Quantity::Bodies(bodies) | Quantity::Diffy(bodies) => {
+                let unequal = bodies.unequal as f64 / bodies.compared as f64;
+                match bodies.examined.excess() {
+                    _ if bodies.compared == 0 => None,
+                    None if bodies.unequal == 0 => Some(0.0),
+                    excess => excess.map(|excess| unequal * excess),
+                }
+            }
+            Quantity::Ratio { p, primary, shadow } => Some(shadow.quantile(*p)? / primary.quantile(*p)?),
+        }
+    }
+
+    /// What the truth can be, if there were `times` as many pairs like those there are.
+    pub(super) fn interval(&self, times: f64) -> Interval {
+        match &self.quantity {
+            Quantity::Excess(discordance) => excess(discordance, times, self.limit, self.alpha),
+            Quantity::Bodies(bodies) => over_noise(bodies, times, self.limit, self.alpha),
+            Quantity::Diffy(_) => {
+                let point = self.observed().unwrap_or(f64::NAN);
+                Interval { lo: point, hi: point }
+            }
+            Quantity::Ratio { p, primary, shadow } => {
+                let bounds = |histogram: &Histogram| {
+                    let count = (histogram.count() as f64 * times) as u64;
+                    histogram.between(&quantile::ranks(*p, count, self.alpha / 2.0))
+                };
+                bounds(shadow).over(&bounds(primary))
+            }
+        }
+    }
+
+    /// On which side of the limit the interval is.
+    pub(super) fn state(&self, interval: &Interval) -> State {
+        if self.observed().is_none() {
+            return State::Open;
+        }
+        if let Quantity::Diffy(bodies) = &self.quantity {
+            return diffy(bodies);
+        }
+        if interval.lo > self.limit {
+            State::Fail
+        } else if interval.hi <= self.limit {
+            State::Pass
+        } else {
+            State::Open
+        }
+    }
+}
+
+/// The candidate's rate minus the other's: one confidence sequence for each, at half of `alpha`.
+fn excess(discordance: &Discordance, times: f64, limit: f64, alpha: f64) -> Interval {
+    let scaled = |count: u64| (count as f64 * times) as u64;
+    let prior = Prior::around(limit);
+    let of = |count| rate::interval(scaled(count), scaled(discordance.trials), prior, alpha / 2.0);
+    of(discordance.candidate_only).minus(&of(discordance.other_only))
+}
+
+/// The rate of unequal digests, times the excess among the unequal that were examined.
+///
+/// Which of the unequal are examined does not depend on what is in them, so the two factors multiply. Where all of them
+/// were examined, the excess is taken over all pairs at once, which is narrower.
+fn over_noise(bodies: &BodyEvidence, times: f64, limit: f64, alpha: f64) -> Interval {
+    if bodies.examined.trials >= bodies.unequal {
+        let all = Discordance { trials: bodies.compared, ..bodies.examined };
+        return excess(&all, times, limit, alpha);
+    }
+    let scaled = |count: u64| (count as f64 * times) as u64;
+    let prior = Prior::around(limit);
+    let unequal = rate::interval(scaled(bodies.unequal), scaled(bodies.compared), prior, alpha / 2.0);
+    let among = excess(&bodies.examined, times, limit, alpha / 2.0);
+    // The excess can be negative, the rate cannot.
+    let end = |excess: f64, wide: f64, narrow: f64| excess * if excess < 0.0 { wide } else { narrow };
+    Interval { lo: end(among.lo, unequal.hi, unequal.lo), hi: end(among.hi, unequal.lo, unequal.hi) }
+}
+
+/// Diffy's rule, as in its `JoinedField`: the relative difference |raw - noise| / (raw + noise) over 20 %, and the
+/// absolute one over 0.03 % of the requests, with raw over noise.
+fn diffy(bodies: &BodyEvidence) -> State {
+    let examined = &bodies.examined;
+    let unequal = bodies.unequal as f64 / bodies.compared as f64;
+    let share = |count: u64| unequal * count as f64 / examined.trials.max(1) as f64;
+    let raw = share(examined.candidate_only + examined.both);
+    let noise = share(examined.other_only + examined.both);
+    let over = raw - noise;
+    if over > 0.0003 && over > 0.2 * (raw + noise) { State::Fail } else { State::Pass }
+}
