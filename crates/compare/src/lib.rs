@@ -3,7 +3,9 @@
 //! Pure: no IO, no clock, no randomness. Nothing here knows how a pair was made or where it is kept.
 
 pub mod confidence;
+pub mod difference;
 pub mod evidence;
 pub mod gates;
 pub mod histogram;
+pub mod json;
 pub mod verdict;

@@ -1,0 +1,80 @@
+//! What was found different.
+
+use std::fmt;
+
+/// A difference between the primary's answer and another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The field, with array indices generalised: `$.items[*].price`, `header:content-type`, `line`, `body`.
+    pub path: String,
+    /// The very place: `$.items[3].price`, `line 17`, `byte 1024`.
+    pub at: String,
+    /// What kind of difference.
+    pub kind: Kind,
+    /// What the primary has there, as JSON text. `None` where it has nothing.
+    pub primary: Option<String>,
+    /// What the other has there, as JSON text. `None` where it has nothing.
+    pub shadow: Option<String>,
+}
+
+/// What kind of difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Another value of the same type.
+    Value,
+    /// A value of another type.
+    Type,
+    /// The primary has it, the other does not.
+    Missing,
+    /// The other has it, the primary does not.
+    Extra,
+    /// The same elements in another order.
+    Order,
+    /// Another number of elements, or of bytes.
+    Length,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Value => "value",
+            Kind::Type => "type",
+            Kind::Missing => "missing",
+            Kind::Extra => "extra",
+            Kind::Order => "order",
+            Kind::Length => "length",
+        })
+    }
+}
+
+/// The differences of two answers: the first of them, and how many there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Differences {
+    /// The first, at most as many as asked for, in the order of the primary's document.
+    pub first: Vec<Difference>,
+    /// How many were found. Counting stops at [`Differences::MOST`].
+    pub total: usize,
+}
+
+impl Differences {
+    /// How many differences are counted. Two documents with more are different enough.
+    pub const MOST: usize = 10_000;
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.total == 0
+    }
+
+    /// Whether looking further is of no use.
+    pub fn is_full(&self) -> bool {
+        self.total >= Self::MOST
+    }
+
+    /// Counts a difference, and keeps it while there are fewer than `keep`.
+    pub fn add(&mut self, keep: usize, difference: impl FnOnce() -> Difference) {
+        if self.first.len() < keep {
+            self.first.push(difference());
+        }
+        self.total += 1;
+    }
+}

@@ -1,0 +1,6 @@
+//! Comparing two JSON documents by structure.
+
+pub mod diff;
+pub mod number;
+pub mod rules;
+pub mod tree;

@@ -1,0 +1,203 @@
+//! A JSON document as it was written: numbers as text, names in order and as often as they came.
+
+use jiter::{Jiter, JiterError, Peek};
+
+use super::rules::Mark;
+
+/// Nesting beyond this is not followed. serde_json and most servers stop at the same depth.
+pub const MAX_DEPTH: usize = 128;
+
+/// A value, and what the rules say of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node<'a> {
+    /// The value.
+    pub value: Value<'a>,
+    /// What the rules say of it; set by [`super::rules::Rules::mark`].
+    pub mark: Mark,
+}
+
+/// A JSON value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number as written; also `NaN`, `Infinity` and `-Infinity`.
+    Number(&'a str),
+    /// A string, unescaped.
+    String(String),
+    /// The elements, in order.
+    Array(Vec<Node<'a>>),
+    /// The members, in order. A name may come more than once.
+    Object(Vec<(String, Node<'a>)>),
+}
+
+/// Why a text is not read as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotJson {
+    /// It is not JSON.
+    #[error("not JSON: {0}")]
+    Syntax(String),
+    /// It nests deeper than [`MAX_DEPTH`].
+    #[error("nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+}
+
+/// Reads one JSON document.
+///
+/// # Errors
+/// When it is not JSON (RFC 8259, but for `NaN` and `Infinity`, which are taken), has something behind the document, is
+/// not UTF-8, or nests too deep.
+pub fn parse(text: &[u8]) -> Result<Node<'_>, NotJson> {
+    let mut reader = Jiter::new(text).with_allow_inf_nan();
+    let first = reader.peek().map_err(syntax)?;
+    let node = read(&mut reader, first, 0)?;
+    reader.finish().map_err(syntax)?;
+    Ok(node)
+}
+
+fn read<'a>(reader: &mut Jiter<'a>, next: Peek, depth: usize) -> Result<Node<'a>, NotJson> {
+    if depth > MAX_DEPTH {
+        return Err(NotJson::TooDeep);
+    }
+    let value = match next {
+        Peek::Null => {
+            reader.known_null().map_err(syntax)?;
+            Value::Null
+        }
+        Peek::True | Peek::False => Value::Bool(reader.known_bool(next).map_err(syntax)?),
+        Peek::String => Value::String(reader.known_str().map_err(syntax)?.to_owned()),
+        Peek::Array => Value::Array(read_array(reader, depth)?),
+        Peek::Object => Value::Object(read_object(reader, depth)?),
+        _ => Value::Number(read_number(reader, next)?),
+    };
+    Ok(Node { value, mark: Mark::default() })
+}
+
+fn read_number<'a>(reader: &mut Jiter<'a>, next: Peek) -> Result<&'a str, NotJson> {
+    let start = reader.current_index();
+    reader.known_skip(next).map_err(syntax)?;
+    // Whatever jiter takes for a number is ASCII.
+    std::str::from_utf8(reader.slice_to_current(start)).map_err(|error| NotJson::Syntax(error.to_string()))
+}
+
+fn read_array<'a>(reader: &mut Jiter<'a>, depth: usize) -> Result<Vec<Node<'a>>, NotJson> {
+    let mut elements = Vec::new();
+    let mut next = reader.known_array().map_err(syntax)?;
+    while let Some(peek) = next {
+        elements.push(read(reader, peek, depth + 1)?);
+        next = reader.array_step().map_err(syntax)?;
+    }
+    Ok(elements)
+}
+
+fn read_object<'a>(reader: &mut Jiter<'a>, depth: usize) -> Result<Vec<(String, Node<'a>)>, NotJson> {
+    let mut members = Vec::new();
+    let mut name = reader.known_object().map_err(syntax)?.map(str::to_owned);
+    while let Some(this) = name {
+        let peek = reader.peek().map_err(syntax)?;
+        members.push((this, read(reader, peek, depth + 1)?));
+        name = reader.next_key().map_err(syntax)?.map(str::to_owned);
+    }
+    Ok(members)
+}
+
+fn syntax(error: JiterError) -> NotJson {
+    NotJson::Syntax(error.to_string())
+}
+
+impl Node<'_> {
+    /// The value as JSON text, at most about `max_bytes` long: what is longer ends in `…`, inside a string.
+    pub fn to_text(&self, max_bytes: usize) -> String {
+        let mut text = String::new();
+        self.write(&mut text, max_bytes);
+        if text.len() <= max_bytes {
+            return text;
+        }
+        let cut = (0..=max_bytes).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(cut);
+        quote(&format!("{text}…"))
+    }
+
+    fn write(&self, text: &mut String, max_bytes: usize) {
+        // Beyond the bound the rest would be cut off anyway.
+        if text.len() > max_bytes {
+            return;
+        }
+        match &self.value {
+            Value::Null => text.push_str("null"),
+            Value::Bool(bool) => text.push_str(if *bool { "true" } else { "false" }),
+            // What JSON has no number for is shown as a string, so that the text stays JSON.
+            Value::Number(number) if number.ends_with(['N', 'y']) => text.push_str(&quote(number)),
+            Value::Number(number) => text.push_str(number),
+            Value::String(string) => text.push_str(&quote(string)),
+            Value::Array(elements) => {
+                text.push('[');
+                for (index, element) in elements.iter().enumerate() {
+                    text.push_str(if index > 0 { "," } else { "" });
+                    element.write(text, max_bytes);
+                }
+                text.push(']');
+            }
+            Value::Object(members) => {
+                text.push('{');
+                for (index, (name, member)) in members.iter().enumerate() {
+                    text.push_str(if index > 0 { "," } else { "" });
+                    text.push_str(&quote(name));
+                    text.push(':');
+                    member.write(text, max_bytes);
+                }
+                text.push('}');
+            }
+        }
+    }
+}
+
+/// A string as JSON text.
+pub fn quote(string: &str) -> String {
+    serde_json::Value::from(string).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn keeps_what_was_written() {
+        let text = r#"{"id":9007199254740993,"id":1.50,"ü":["a\n",null,true,NaN]}"#;
+        let node = parse(text.as_bytes()).unwrap();
+        assert_eq!(node.to_text(1_000), r#"{"id":9007199254740993,"id":1.50,"ü":["a\n",null,true,"NaN"]}"#);
+    }
+
+    #[test]
+    fn long_values_are_cut_inside_a_string() {
+        let node = parse(br#"["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]"#).unwrap();
+        assert_eq!(node.to_text(6), r#""[\"aaaa…""#);
+    }
+
+    #[test]
+    fn refuses_what_is_not_json() {
+        for text in ["", "{", "[1,]", "{\"a\" 1}", "1 2", "nul", "'a'", "\"\u{1}\""] {
+            assert!(matches!(parse(text.as_bytes()), Err(NotJson::Syntax(_))), "{text}");
+        }
+        assert!(parse(b"\"\xff\"").is_err());
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_and_not_a_crash() {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            let text = format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
+            assert_eq!(parse(text.as_bytes()), Err(NotJson::TooDeep));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&bytes);
+        }
+    }
+}
