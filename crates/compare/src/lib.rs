@@ -2,6 +2,7 @@
 //!
 //! Pure: no IO, no clock, no randomness. Nothing here knows how a pair was made or where it is kept.
 
+pub mod body;
 pub mod confidence;
 pub mod difference;
 pub mod evidence;

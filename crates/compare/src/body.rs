@@ -1,0 +1,165 @@
+//! Comparing two bodies, whatever they are: decoded, then as JSON, as text, or as bytes.
+
+pub mod decode;
+mod text;
+
+use crate::difference::{Difference, Differences, Kind};
+use crate::json::diff::diff;
+use crate::json::rules::Rules;
+use crate::json::tree::{Node, NotJson, parse};
+
+/// A body as it came, with the headers that say how to read it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Body<'a> {
+    /// `content-type`, if there is one.
+    pub content_type: Option<&'a [u8]>,
+    /// `content-encoding`, if there is one.
+    pub content_encoding: Option<&'a [u8]>,
+    /// The bytes, as sent.
+    pub bytes: &'a [u8],
+    /// Whether only the beginning of the body is here.
+    pub truncated: bool,
+}
+
+/// How large things may get.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// A body is decoded up to this many bytes.
+    pub max_decoded_bytes: usize,
+    /// This many differences are kept; more are counted.
+    pub max_differences: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        // 8 MiB is far over the bodies that are sampled, and far under what a compression bomb unfolds to.
+        Limits { max_decoded_bytes: 8 << 20, max_differences: 100 }
+    }
+}
+
+/// As what the bodies were compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComparedAs {
+    /// Both are JSON.
+    Json,
+    /// Line by line.
+    Text,
+    /// Byte by byte.
+    Bytes,
+}
+
+/// What came of a comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comparison {
+    /// As what the bodies were compared.
+    pub compared_as: ComparedAs,
+    /// What is different.
+    pub differences: Differences,
+    /// Only the beginnings were compared: a body was cut off when it was sampled, or decodes to more than is allowed.
+    pub truncated: bool,
+    /// What stood in the way of a closer look, for a person to read.
+    pub remark: Option<String>,
+}
+
+/// Compares the bodies of two answers.
+///
+/// JSON by structure where both are JSON (by content type, or by trying where there is none). What is UTF-8 on both
+/// sides, by lines. Anything else, what is cut off, and JSON that nests too deep, by bytes.
+pub fn compare(primary: &Body<'_>, shadow: &Body<'_>, rules: &Rules, limits: &Limits) -> Comparison {
+    let (left, right) = (decoded(primary, limits), decoded(shadow, limits));
+    let truncated = left.truncated || right.truncated;
+    let mut remark = left.remark.or(right.remark);
+    if left.bytes == right.bytes {
+        let compared_as = if truncated { ComparedAs::Bytes } else { kind_of(primary, &left.bytes) };
+        return Comparison { compared_as, differences: Differences::default(), truncated, remark };
+    }
+    if !truncated && may_be_json(primary) && may_be_json(shadow) {
+        match (parse(&left.bytes), parse(&right.bytes)) {
+            (Ok(mut a), Ok(mut b)) => {
+                rules.mark(&mut a);
+                rules.mark(&mut b);
+                let differences = diff(&a, &b, limits.max_differences);
+                return Comparison { compared_as: ComparedAs::Json, differences, truncated, remark };
+            }
+            (a, b) => remark = remark.or_else(|| why_not_json(&a, &b)),
+        }
+    }
+    let (compared_as, differences) =
+        match (std::str::from_utf8(&left.bytes), std::str::from_utf8(&right.bytes)) {
+            (Ok(a), Ok(b)) if !truncated => (ComparedAs::Text, text::diff(a, b, limits.max_differences)),
+            _ => (ComparedAs::Bytes, bytes(&left.bytes, &right.bytes)),
+        };
+    Comparison { compared_as, differences, truncated, remark }
+}
+
+struct Decoded {
+    bytes: Vec<u8>,
+    truncated: bool,
+    remark: Option<String>,
+}
+
+/// What cannot be decoded is compared as it came.
+fn decoded(body: &Body<'_>, limits: &Limits) -> Decoded {
+    match decode::decode(body.content_encoding, body.bytes, limits.max_decoded_bytes) {
+        Ok(decode::Decoded { bytes, truncated }) => {
+            Decoded { bytes, truncated: truncated || body.truncated, remark: None }
+        }
+        // The beginning of a compressed body does not decode to its end; that is no fault of the server's.
+        Err(decode::DecodeError { bytes, .. }) if body.truncated => {
+            Decoded { bytes, truncated: true, remark: None }
+        }
+        Err(error) => {
+            Decoded { bytes: body.bytes.to_vec(), truncated: false, remark: Some(error.to_string()) }
+        }
+    }
+}
+
+/// Whether the content type says JSON, or says nothing.
+fn may_be_json(body: &Body<'_>) -> bool {
+    let Some(content_type) = body.content_type else { return true };
+    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
+    let essence = essence.trim_ascii().to_ascii_lowercase();
+    essence.is_empty() || essence.ends_with(b"/json") || essence.ends_with(b"+json")
+}
+
+fn kind_of(body: &Body<'_>, decoded: &[u8]) -> ComparedAs {
+    if may_be_json(body) && parse(decoded).is_ok() {
+        ComparedAs::Json
+    } else if std::str::from_utf8(decoded).is_ok() {
+        ComparedAs::Text
+    } else {
+        ComparedAs::Bytes
+    }
+}
+
+/// Two texts that are both no JSON are just that; one that is deeper than can be read, or one alone, is worth a word.
+fn why_not_json(primary: &Result<Node<'_>, NotJson>, shadow: &Result<Node<'_>, NotJson>) -> Option<String> {
+    match (primary, shadow) {
+        (Err(NotJson::TooDeep), _) => Some(format!("the primary's body is {}", NotJson::TooDeep)),
+        (_, Err(NotJson::TooDeep)) => Some(format!("the shadow's body is {}", NotJson::TooDeep)),
+        (Ok(_), Err(error)) => Some(format!("the shadow's body is {error}")),
+        (Err(error), Ok(_)) => Some(format!("the primary's body is {error}")),
+        _ => None,
+    }
+}
+
+fn bytes(primary: &[u8], shadow: &[u8]) -> Differences {
+    let mut found = Differences::default();
+    let mut note = |at: String, kind, primary: String, shadow: String| {
+        found.add(2, || Difference {
+            path: "body".to_owned(),
+            at,
+            kind,
+            primary: Some(primary),
+            shadow: Some(shadow),
+        });
+    };
+    if primary.len() != shadow.len() {
+        note("body".to_owned(), Kind::Length, primary.len().to_string(), shadow.len().to_string());
+    }
+    let first = primary.iter().zip(shadow).enumerate().find(|(_, (left, right))| left != right);
+    if let Some((at, (left, right))) = first {
+        note(format!("byte {at}"), Kind::Value, left.to_string(), right.to_string());
+    }
+    found
+}
