@@ -2,9 +2,11 @@
 //!
 //! Pure: no IO, no clock, no randomness. Nothing here knows how a pair was made or where it is kept.
 
+pub mod answer;
 pub mod body;
 pub mod confidence;
 pub mod difference;
+pub mod endpoint;
 pub mod evidence;
 pub mod gates;
 pub mod histogram;

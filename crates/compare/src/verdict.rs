@@ -116,6 +116,14 @@ pub struct Verdict {
     pub reasons: Vec<Reason>,
 }
 
+/// The answer alone: what [`judge`] says, for a fraction of the work.
+pub fn answer(evidence: &Evidence, gates: &Gates) -> Answer {
+    let tested =
+        measure::all(evidence, gates).into_iter().map(|measure| measure.state(&measure.interval(1.0)));
+    let minimums = minimums(evidence, gates).into_iter().map(|reason| reason.state);
+    of_states(minimums.chain(tested), evidence.pairs)
+}
+
 /// Judges the evidence by the gates.
 pub fn judge(evidence: &Evidence, gates: &Gates) -> Verdict {
     let mut reasons = minimums(evidence, gates);
@@ -126,17 +134,20 @@ pub fn judge(evidence: &Evidence, gates: &Gates) -> Verdict {
         State::Open => 1,
         State::Pass => 2,
     });
-    Verdict { answer: answer(&reasons, evidence.pairs), pairs: evidence.pairs, reasons }
+    let answer = of_states(reasons.iter().map(|reason| reason.state), evidence.pairs);
+    Verdict { answer, pairs: evidence.pairs, reasons }
 }
 
-fn answer(reasons: &[Reason], pairs: u64) -> Answer {
-    if reasons.iter().any(|reason| reason.state == State::Fail) {
-        Answer::NoGo
-    } else if pairs > 0 && reasons.iter().all(|reason| reason.state == State::Pass) {
-        Answer::Go
-    } else {
-        Answer::NotEnoughEvidence
+fn of_states(states: impl Iterator<Item = State>, pairs: u64) -> Answer {
+    let mut answer = if pairs > 0 { Answer::Go } else { Answer::NotEnoughEvidence };
+    for state in states {
+        match state {
+            State::Fail => return Answer::NoGo,
+            State::Open => answer = Answer::NotEnoughEvidence,
+            State::Pass => {}
+        }
     }
+    answer
 }
 
 fn minimums(evidence: &Evidence, gates: &Gates) -> Vec<Reason> {

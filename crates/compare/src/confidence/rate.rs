@@ -41,23 +41,50 @@ pub fn interval(successes: u64, trials: u64, prior: Prior, alpha: f64) -> Interv
     }
     let (s, n) = (successes.min(trials) as f64, trials as f64);
     let threshold = ln_beta(prior.a + s, prior.b + n - s) - ln_beta(prior.a, prior.b) + alpha.ln();
-    let observed = s / n;
-    // Plausible are the rates whose log-likelihood is above the threshold: it falls to both sides of the observed.
-    let plausible = |p: f64| ln_likelihood(s, n, p) >= threshold;
-    let lo = if s == 0.0 { 0.0 } else { edge(observed, 0.0, plausible) };
-    let hi = if s == n { 1.0 } else { edge(observed, 1.0, plausible) };
+    // How far below its maximum the log-likelihood may be.
+    let depth = ln_likelihood(s, n, s / n) - threshold;
+    let lo = if s == 0.0 { 0.0 } else { edge_below(s, n, threshold, depth) };
+    let hi = if s == n { 1.0 } else { edge_above(s, n, threshold, depth) };
     Interval { lo, hi }
 }
 
-/// The last plausible value on the way from `inside` to `outside`, from the outer side, so that rounding never makes
-/// an interval too narrow.
-fn edge(mut inside: f64, mut outside: f64, plausible: impl Fn(f64) -> bool) -> f64 {
-    // 48 halvings: to 3e-15 of the distance, finer than any rate that matters.
-    for _ in 0..48 {
-        let middle = 0.5 * (inside + outside);
-        if plausible(middle) { inside = middle } else { outside = middle }
+/// The smallest rate whose log-likelihood reaches the threshold.
+///
+/// The start is outside: n KL(s/n, p) is at least s (x - 1) with x = ln(s/n / p), and at least n (s/n - p)² / (2 s/n).
+fn edge_below(s: f64, n: f64, threshold: f64, depth: f64) -> f64 {
+    let observed = s / n;
+    let near = observed - (2.0 * observed * depth / n).sqrt();
+    newton(s, n, threshold, near.max(observed * (-depth / s - 1.0).exp()))
+}
+
+/// The largest rate whose log-likelihood reaches the threshold.
+///
+/// The start is outside: n KL(s/n, p) is at least n (p - s/n)² / (2 p), and at least (n - s) (x - 1) with
+/// x = ln((1 - s/n) / (1 - p)).
+fn edge_above(s: f64, n: f64, threshold: f64, depth: f64) -> f64 {
+    let (observed, t) = (s / n, depth / n);
+    let near = observed + t + (t * t + 2.0 * observed * t).sqrt();
+    let far = 1.0 - (1.0 - observed) * (-depth / (n - s) - 1.0).exp();
+    newton(s, n, threshold, near.min(far))
+}
+
+/// Newton's method from a rate that is outside the interval.
+///
+/// The log-likelihood is concave, so a tangent from outside meets the threshold outside too: every step is a valid, if
+/// wider, edge, and they converge quadratically.
+fn newton(s: f64, n: f64, threshold: f64, outside: f64) -> f64 {
+    let mut rate = outside;
+    for _ in 0..30 {
+        let slope = s / rate - (n - s) / (1.0 - rate);
+        let next = rate - (ln_likelihood(s, n, rate) - threshold) / slope;
+        // At the edge, rounding decides on the direction; what is not a number ends here too.
+        let moves = (next - rate).abs() > 1e-12 * rate;
+        if !moves || !(0.0..=1.0).contains(&next) {
+            break;
+        }
+        rate = next;
     }
-    outside
+    rate
 }
 
 fn ln_likelihood(s: f64, n: f64, p: f64) -> f64 {
@@ -72,6 +99,8 @@ fn ln_beta(a: f64, b: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -99,6 +128,24 @@ mod tests {
                 - ln_beta(prior.a, prior.b)
                 - ln_likelihood(17.0, 4_000.0, p);
             assert!((ln_m - (1.0 / alpha).ln()).abs() < 1e-6, "{p}: {ln_m}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_edges_are_just_outside(n in 1_u64..1_000_000, share in 0.0..=1.0_f64, limit in 0.0..1.0_f64, alpha in 1e-6..0.5_f64) {
+            let s = (share * n as f64) as u64;
+            let prior = Prior::around(limit);
+            let found = interval(s, n, prior, alpha);
+            let (s, n) = (s as f64, n as f64);
+            prop_assert!(found.contains(s / n), "{found:?}");
+            let threshold = ln_beta(prior.a + s, prior.b + n - s) - ln_beta(prior.a, prior.b) + alpha.ln();
+            for edge in [found.lo, found.hi] {
+                if edge > 0.0 && edge < 1.0 {
+                    let off = ln_likelihood(s, n, edge) - threshold;
+                    prop_assert!(off.abs() < 1e-6 * (1.0 + threshold.abs()), "{edge}: {off} of {threshold}");
+                }
+            }
         }
     }
 
