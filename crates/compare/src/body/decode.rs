@@ -9,6 +9,9 @@ use ruzstd::decoding::StreamingDecoder;
 /// More encodings on top of each other than anybody uses.
 const MAX_ENCODINGS: usize = 4;
 
+/// What a frame may ask a decoder to keep. RFC 9659 allows no more for the web.
+const MAX_ZSTD_WINDOW_BYTES: u64 = 8 << 20;
+
 /// A decoded body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded {
@@ -56,7 +59,7 @@ pub fn decode(encoding: Option<&[u8]>, bytes: &[u8], max_bytes: usize) -> Result
             "deflate" if is_zlib(source) => read(ZlibDecoder::new(source), max_bytes, &mut out),
             "deflate" => read(DeflateDecoder::new(source), max_bytes, &mut out),
             "br" => read(Decompressor::new(source, 4096), max_bytes, &mut out),
-            "zstd" => StreamingDecoder::new(source)
+            "zstd" => StreamingDecoder::new_with_max_window_size(source, MAX_ZSTD_WINDOW_BYTES)
                 .map_err(|error| error.to_string())
                 .and_then(|decoder| read(decoder, max_bytes, &mut out)),
             _ => Err("unknown: gzip, deflate, br, zstd and identity are known".to_owned()),

@@ -71,6 +71,17 @@ impl Measure<'_> {
         }
     }
 
+    /// Whether there was anything to see.
+    fn is_measured(&self) -> bool {
+        match &self.quantity {
+            Quantity::Excess(discordance) => discordance.trials > 0,
+            Quantity::Bodies(bodies) | Quantity::Diffy(bodies) => {
+                bodies.compared > 0 && (bodies.unequal == 0 || bodies.examined.trials > 0)
+            }
+            Quantity::Ratio { primary, shadow, .. } => primary.count() > 0 && shadow.count() > 0,
+        }
+    }
+
     /// What the truth can be, if there were `times` as many pairs like those there are.
     pub(super) fn interval(&self, times: f64) -> Interval {
         match &self.quantity {
@@ -92,7 +103,7 @@ impl Measure<'_> {
 
     /// On which side of the limit the interval is.
     pub(super) fn state(&self, interval: &Interval) -> State {
-        if self.observed().is_none() {
+        if !self.is_measured() {
             return State::Open;
         }
         if let Quantity::Diffy(bodies) = &self.quantity {
