@@ -66,8 +66,7 @@ impl Default for Limits {
         Limits {
             // A stamp at its limit of 100 clauses with long expressions is some 200 KB.
             resource_bytes: 1 << 20,
-            // Ten thousand stamps of an ordinary size are some 5 MB of YAML.
-            apply_bytes: 16 << 20,
+            apply_bytes: umbra_resource::MAX_TEXT_BYTES,
             request_time: Duration::from_secs(30),
         }
     }

@@ -23,9 +23,8 @@ pub(crate) async fn resources(
     });
     let read = read.await.map_err(|_| Problem::new(Kind::Internal, "reading the body failed"))?;
     read.map_err(|problems| {
-        // What is about the text as a whole could not be read at all.
-        let unreadable =
-            problems.iter().all(|problem| problem.resource.is_none() && problem.field.is_empty());
+        // What names no field is about text that is no resource at all.
+        let unreadable = problems.iter().all(|problem| problem.field.is_empty());
         let kind = if unreadable { Kind::Malformed } else { Kind::Invalid };
         Problem::of_resources(kind, problems)
     })

@@ -69,7 +69,9 @@ pub async fn serve(
     health.set_serving::<AggregatedDiscoveryServiceServer<Discovery>>().await;
     let service =
         AggregatedDiscoveryServiceServer::new(discovery).max_decoding_message_size(MAX_REQUEST_BYTES);
-    let incoming = ReceiverStream::new(connections).map(Ok::<_, std::io::Error>);
+    // When the port closes there are no more, but those that are open go on until `stop`.
+    let incoming =
+        ReceiverStream::new(connections).map(Ok::<_, std::io::Error>).chain(futures::stream::pending());
     let served = Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE_ANSWER))

@@ -1,0 +1,21 @@
+//! The control plane from outside: over its ports, on its files, as a process. One binary, so that it links once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may stop at the first surprise"
+)]
+
+mod api;
+mod config;
+mod delta;
+mod nodes;
+mod openapi;
+mod plan;
+mod process;
+mod store;
+mod support;
+mod tls;
+mod xds;

@@ -1,0 +1,77 @@
+//! The registry of nodes: what it remembers, and for how many.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use umbra_control_plane::model::nodes::{Nodes, PolicyInfo, SyncState, TooManyNodes};
+use umbra_resource::NodeAttributes;
+
+fn node(id: &str) -> Arc<NodeAttributes> {
+    Arc::new(NodeAttributes { id: id.to_owned(), ..NodeAttributes::default() })
+}
+
+fn policy(revision: u64) -> Arc<PolicyInfo> {
+    Arc::new(PolicyInfo { version: format!("v{revision}"), revision, ..PolicyInfo::default() })
+}
+
+fn at(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+#[test]
+fn a_node_is_synced_stale_or_nacked() {
+    let mut nodes = Nodes::new(10);
+    nodes.opened(node("a"), policy(1), at(1)).unwrap();
+    let state = |nodes: &Nodes| nodes.list()[0].state();
+    assert_eq!(state(&nodes), SyncState::Stale);
+    nodes.acknowledged("a", "v1", at(2));
+    assert_eq!((state(&nodes), nodes.list()[0].synced_at), (SyncState::Synced, Some(at(2))));
+    nodes.desired("a", policy(2));
+    assert_eq!(state(&nodes), SyncState::Stale);
+    nodes.acknowledged("a", "v1", at(3));
+    assert_eq!(state(&nodes), SyncState::Stale, "an answer about the one before");
+    nodes.refused("a", "v2", "why", at(4));
+    assert_eq!(state(&nodes), SyncState::Nacked);
+    nodes.desired("a", policy(3));
+    assert_eq!(state(&nodes), SyncState::Stale);
+    nodes.acknowledged("a", "v3", at(5));
+    assert_eq!((state(&nodes), nodes.list()[0].nack.clone()), (SyncState::Synced, None));
+    assert_eq!(nodes.count().map(|(_, count)| count), [1, 0, 0]);
+}
+
+#[test]
+fn the_one_that_has_been_gone_longest_is_forgotten() {
+    let mut nodes = Nodes::new(3);
+    for (second, id) in [(1, "a"), (2, "b"), (3, "c")] {
+        nodes.opened(node(id), policy(1), at(second)).unwrap();
+    }
+    assert_eq!(nodes.opened(node("d"), policy(1), at(4)), Err(TooManyNodes), "all are connected");
+    nodes.opened(node("a"), policy(1), at(5)).unwrap();
+    nodes.closed("a", at(6));
+    assert_eq!(nodes.opened(node("d"), policy(1), at(7)), Err(TooManyNodes), "it has another stream");
+    nodes.closed("c", at(8));
+    nodes.closed("b", at(9));
+    nodes.opened(node("d"), policy(1), at(10)).unwrap();
+    let ids: Vec<String> = nodes.list().iter().map(|node| node.attributes.id.clone()).collect();
+    assert_eq!(ids, ["a", "b", "d"]);
+    assert_eq!(nodes.disconnected(), [node("b")]);
+}
+
+#[test]
+fn a_reason_is_cut_to_what_a_person_reads() {
+    let mut nodes = Nodes::new(1);
+    nodes.opened(node("a"), policy(1), at(1)).unwrap();
+    nodes.refused("a", "v1", &"é".repeat(100_000), at(2));
+    assert_eq!(nodes.list()[0].nack.as_ref().unwrap().reason.chars().count(), 1024);
+}
+
+#[test]
+fn what_is_said_of_a_node_that_is_not_there_is_nothing() {
+    let mut nodes = Nodes::new(1);
+    nodes.seen("x", at(1));
+    nodes.desired("x", policy(1));
+    nodes.acknowledged("x", "v1", at(1));
+    nodes.refused("x", "v1", "why", at(1));
+    nodes.closed("x", at(1));
+    assert!(nodes.list().is_empty());
+}
