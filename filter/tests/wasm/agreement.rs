@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use umbra_policy::{BodyLength, Decision, MirrorRole, Policy, RequestView, Slot};
+use umbra_resource::explain::{ExplainRequest, explain};
 use umbra_resource::{NodeAttributes, ResourceSet};
 
 const POLICIES: u64 = 250;
@@ -30,10 +31,11 @@ fn the_running_module_and_the_explanation_agree() {
         let policy = Policy::build(spec).expect("a compiled policy is valid");
         for _ in 0..REQUESTS_EACH {
             let request = Request::generate(&mut random);
-            compare(&mut workers, &policy, &request, &mut seen);
+            compare(&mut workers, &set, &policy, &request, &mut seen);
         }
     }
     assert_eq!(seen.cases, POLICIES * REQUESTS_EACH);
+    assert!(seen.described > seen.cases * 8 / 10, "{seen:?}");
     // A generator that drifts into trivial cases would make the agreement worthless.
     assert!(seen.stamped > seen.cases / 4 && seen.stamped < seen.cases * 9 / 10, "{seen:?}");
     assert!(seen.mirrored > seen.cases / 20, "{seen:?}");
@@ -55,12 +57,22 @@ fn the_running_module_and_the_explanation_agree() {
 #[derive(Debug, Default)]
 struct Seen {
     cases: u64,
+    /// Cases that an operator can describe, whose path is UTF-8.
+    described: u64,
     stamped: u64,
     mirrored: u64,
     skipped: BTreeMap<&'static str, u64>,
 }
 
-fn compare(workers: &mut Workers, policy: &Policy, request: &Request, seen: &mut Seen) {
+/// What a request should get, from either explanation.
+#[derive(Debug, PartialEq)]
+struct Expected {
+    stamp: Vec<String>,
+    mirrors: [Vec<String>; 2],
+    skipped: Vec<&'static str>,
+}
+
+fn compare(workers: &mut Workers, set: &ResourceSet, policy: &Policy, request: &Request, seen: &mut Seen) {
     let before = skip_metrics(workers);
     {
         let mut process = workers.envoy.get_mut();
@@ -72,33 +84,58 @@ fn compare(workers: &mut Workers, policy: &Policy, request: &Request, seen: &mut
         };
     }
     let worker = &mut workers.list[0];
-    let root = worker.root;
-    let exchange = worker.vm.request(root, &request.headers, request.end_of_stream);
+    let exchange = worker.vm.request(worker.root, &request.headers, request.end_of_stream);
     worker.vm.respond(&exchange);
     worker.vm.end(&exchange);
     let after = skip_metrics(workers);
 
-    // Shadows that sample by request do so at 0 or 100 %, where the random number does not matter.
-    let decision = umbra_policy::explain::explain(policy, request, 0).decision;
-    let case = || format!("{request:#?}\n{decision:#?}\n{:#?}", policy.shadows());
-    let names: Vec<&str> = decision.stamps.iter().map(|id| policy.stamp(*id).unwrap().name()).collect();
-    let stamps = if names.is_empty() { Vec::new() } else { vec![names.join(",")] };
-    assert_eq!(values(&exchange.headers, "x-umbra-stamp"), stamps, "{}", case());
-    for (slot, name) in [(Slot::One, "x-umbra-mirror-1"), (Slot::Two, "x-umbra-mirror-2")] {
-        assert_eq!(values(&exchange.headers, name), cluster_in(policy, &decision, slot), "{}", case());
+    let expected = by_policy(policy, request);
+    let case = || format!("{request:#?}\n{expected:#?}\n{:#?}", policy.shadows());
+    if let Some(described) = request.described() {
+        assert_eq!(by_resources(set, &described), expected, "{}", case());
+        seen.described += 1;
     }
-    let pairs = values(&exchange.headers, "x-umbra-pair").len();
-    assert_eq!(pairs, usize::from(!decision.mirrors.is_empty()), "{}", case());
+    assert_eq!(values(&exchange.headers, "x-umbra-stamp"), expected.stamp, "{}", case());
+    assert_eq!(values(&exchange.headers, "x-umbra-mirror-1"), expected.mirrors[0], "{}", case());
+    assert_eq!(values(&exchange.headers, "x-umbra-mirror-2"), expected.mirrors[1], "{}", case());
+    let mirrored = expected.mirrors.iter().any(|clusters| !clusters.is_empty());
+    assert_eq!(values(&exchange.headers, "x-umbra-pair").len(), usize::from(mirrored), "{}", case());
 
     let mut skipped = before;
-    for (_, reason) in &decision.skipped {
-        *skipped.get_mut(reason.name()).unwrap() += 1;
-        *seen.skipped.entry(reason.name()).or_default() += 1;
+    for reason in &expected.skipped {
+        *skipped.get_mut(*reason).unwrap() += 1;
+        *seen.skipped.entry(reason).or_default() += 1;
     }
     assert_eq!(after, skipped, "{}", case());
     seen.cases += 1;
-    seen.stamped += u64::from(!decision.stamps.is_empty());
-    seen.mirrored += u64::from(!decision.mirrors.is_empty());
+    seen.stamped += u64::from(!expected.stamp.is_empty());
+    seen.mirrored += u64::from(mirrored);
+}
+
+/// By the policy itself. Shadows that sample by request do so at 0 or 100 %, where the random number does not matter.
+fn by_policy(policy: &Policy, request: &Request) -> Expected {
+    let decision = umbra_policy::explain::explain(policy, request, 0).decision;
+    let names: Vec<&str> = decision.stamps.iter().map(|id| policy.stamp(*id).unwrap().name()).collect();
+    Expected {
+        stamp: if names.is_empty() { Vec::new() } else { vec![names.join(",")] },
+        mirrors: [Slot::One, Slot::Two].map(|slot| cluster_in(policy, &decision, slot)),
+        skipped: decision.skipped.iter().map(|(_, reason)| reason.name()).collect(),
+    }
+}
+
+/// As `umbractl explain` answers.
+fn by_resources(set: &ResourceSet, request: &ExplainRequest) -> Expected {
+    let explanation = explain(set, &NodeAttributes::default(), request).expect("a set that holds together");
+    assert!(explanation.headers.iter().all(|header| header.when.is_none()), "no chance is left");
+    let named = |name: &str| {
+        let headers = explanation.headers.iter().filter(|header| header.name == name);
+        headers.map(|header| header.value.clone()).collect::<Vec<_>>()
+    };
+    Expected {
+        stamp: named("x-umbra-stamp"),
+        mirrors: [named("x-umbra-mirror-1"), named("x-umbra-mirror-2")],
+        skipped: explanation.shadows.iter().filter_map(|shadow| shadow.reason).collect(),
+    }
 }
 
 fn skip_metrics(workers: &mut Workers) -> BTreeMap<String, u64> {
@@ -168,6 +205,22 @@ impl Request {
             Peer { text, address }
         });
         Self { headers, end_of_stream, peer }
+    }
+
+    /// As it is given to `umbractl explain`, which takes text for a path.
+    fn described(&self) -> Option<ExplainRequest> {
+        let text = |name| String::from_utf8(self.first(name).to_vec()).ok();
+        let lines = self.headers.iter().filter(|(name, _)| !name.starts_with(b":"));
+        let headers = lines.map(|(name, value)| (String::from_utf8(name.clone()).unwrap(), value.clone()));
+        Some(ExplainRequest {
+            method: text(":method")?,
+            host: text(":authority")?,
+            path: text(":path")?,
+            headers: headers.collect(),
+            cookies: Vec::new(),
+            source_ip: self.peer.as_ref().map(|peer| peer.address),
+            body: self.body(),
+        })
     }
 
     fn first(&self, name: &str) -> &[u8] {
