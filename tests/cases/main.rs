@@ -3,4 +3,20 @@
 // A helper that meets a surprise has to stop the test there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod broken;
+mod copies;
+mod faults;
+mod guards;
 mod harness;
+mod leader;
+mod loops;
+mod odd;
+mod overrides;
+mod rate;
+mod restart;
+mod share;
+mod slots;
+mod spoofing;
+mod tls;
+mod transparent;
+mod valve;

@@ -146,12 +146,16 @@ impl ControlPlane {
         items.into_iter().find(|node| node["id"] == id)
     }
 
-    /// Waits until a node runs what the latest revision wants of it, and returns what is said of it.
+    /// Waits until a node runs the policy of the latest revision, and returns what is said of it.
     pub async fn synced(&self, id: &str) -> Value {
         eventually(SOON, &format!("{id} is synced"), async || {
-            let node = self.node(id).await.ok_or("not known")?;
+            let nodes = self.get("/api/v1/nodes").await;
+            let items = nodes["items"].as_array().cloned().unwrap_or_default();
+            let node = items.into_iter().find(|node| node["id"] == id).ok_or("not known")?;
+            // A revision is acknowledged before the policies that it makes are compiled.
+            let latest = node["desired"]["revision"] == nodes["revision"];
             let same = node["desired"]["version"] == node["applied"]["version"];
-            if node["connected"] == true && node["state"] == "SYNCED" && same {
+            if latest && same && node["connected"] == true && node["state"] == "SYNCED" {
                 Ok(node)
             } else {
                 Err(node.to_string())

@@ -87,18 +87,25 @@ impl Envoy {
 
     /// One of the filter's metrics: `umbra("mirrored")` is `wasmcustom.umbra.mirrored`.
     pub async fn umbra(&self, name: &str) -> u64 {
-        self.stat(&format!("wasmcustom.umbra.{name}")).await
+        self.umbra_all().await.get(name).copied().unwrap_or(0)
     }
 
     /// All of the filter's metrics that are not 0.
+    ///
+    /// Up to 1.36 at least, Envoy puts a VM's metrics under the name of whoever needed that VM first,
+    /// which is a cluster: `cluster.shadow.wasmcustom.umbra.mirrored`. With VMs that follow one another
+    /// there may be several.
     pub async fn umbra_all(&self) -> BTreeMap<String, u64> {
-        let stats = self.stats().await.into_iter();
-        stats
-            .filter_map(|(name, value)| {
-                let name = name.strip_prefix("wasmcustom.umbra.")?;
-                (value != 0).then(|| (name.to_owned(), value))
-            })
-            .collect()
+        let mut all = BTreeMap::new();
+        for (name, value) in self.stats().await {
+            let Some((_, name)) = name.split_once("wasmcustom.umbra.") else {
+                continue;
+            };
+            if value != 0 {
+                *all.entry(name.to_owned()).or_default() += value;
+            }
+        }
+        all
     }
 
     /// Waits until one of the filter's metrics has this value, and no other.

@@ -14,8 +14,10 @@ pub enum Fault {
     NeverAnswers,
     /// Closed at once.
     Closes,
+    /// Reset after a request has been read.
+    Resets,
     /// Reset after the first bytes of an answer that promised more.
-    ResetsMidBody,
+    CutsOff,
     /// Answered with what is not HTTP.
     Garbage,
 }
@@ -64,7 +66,11 @@ async fn misbehave(fault: Fault, mut stream: TcpStream) {
     match fault {
         Fault::NeverReads | Fault::Closes => {}
         Fault::NeverAnswers => while matches!(stream.read(&mut some).await, Ok(read) if read > 0) {},
-        Fault::ResetsMidBody => {
+        Fault::Resets => {
+            let _ = stream.read(&mut some).await;
+            let _ = stream.set_zero_linger();
+        }
+        Fault::CutsOff => {
             let _ = stream.read(&mut some).await;
             let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nonly this";
             let _ = stream.write_all(head).await;

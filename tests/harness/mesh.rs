@@ -1,6 +1,7 @@
 //! The usual scene: production, a shadow and a control, an Envoy between them and the client, and a
 //! control plane beside it.
 
+use crate::ads::Relay;
 use crate::alone::{Turn, alone, in_company};
 use crate::control_plane::ControlPlane;
 use crate::envoy::Envoy;
@@ -15,6 +16,8 @@ pub struct Mesh {
     pub envoy: Envoy,
     /// Its control plane.
     pub control_plane: ControlPlane,
+    /// Between the two, where the test asked for it.
+    pub relay: Option<Relay>,
     /// Production.
     pub primary: Upstream,
     /// The cluster `shadow`.
@@ -33,16 +36,27 @@ impl Mesh {
     /// The same with other options for Envoy.
     pub async fn start_with(resources: &[Value], change: impl FnOnce(&mut EnvoyOptions)) -> Self {
         let turn = in_company().await;
-        Self::build(turn, resources, change).await
+        Self::build(turn, false, resources, change).await
+    }
+
+    /// The same with a relay between Envoy and the control plane.
+    pub async fn start_relayed(resources: &[Value], change: impl FnOnce(&mut EnvoyOptions)) -> Self {
+        let turn = in_company().await;
+        Self::build(turn, true, resources, change).await
     }
 
     /// The same with no other test running beside it.
     pub async fn start_alone(resources: &[Value], change: impl FnOnce(&mut EnvoyOptions)) -> Self {
         let turn = alone().await;
-        Self::build(turn, resources, change).await
+        Self::build(turn, false, resources, change).await
     }
 
-    async fn build(turn: Turn, resources: &[Value], change: impl FnOnce(&mut EnvoyOptions)) -> Self {
+    async fn build(
+        turn: Turn,
+        relayed: bool,
+        resources: &[Value],
+        change: impl FnOnce(&mut EnvoyOptions),
+    ) -> Self {
         let control_plane = ControlPlane::start().await;
         if !resources.is_empty() {
             control_plane.apply(resources).await;
@@ -56,10 +70,17 @@ impl Mesh {
             Cluster::shadow("control", control.port()),
         ];
         let mut options = EnvoyOptions::new("node-1", clusters);
-        options.control_plane = Some(ControlPlaneLink { port: control_plane.xds_port(), tls: None });
+        let mut port = control_plane.xds_port();
+        let mut relay = None;
+        if relayed {
+            let started = Relay::start(port).await;
+            port = started.port();
+            relay = Some(started);
+        }
+        options.control_plane = Some(ControlPlaneLink { port, tls: None });
         change(&mut options);
         let envoy = Envoy::start(options).await;
-        let mesh = Self { envoy, control_plane, primary, shadow, control, _turn: turn };
+        let mesh = Self { envoy, control_plane, relay, primary, shadow, control, _turn: turn };
         mesh.synced().await;
         mesh
     }
