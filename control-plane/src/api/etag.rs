@@ -89,3 +89,52 @@ fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, Problem>
         (false, true) => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderMap;
+    use proptest::prelude::*;
+
+    use super::{Precondition, not_modified, precondition};
+
+    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn preconditions_are_read_as_rfc_9110_has_them() {
+        let of = |lines: &[(&'static str, &str)]| precondition(&headers(lines)).ok();
+        let revisions = |revisions: &[u64]| Some(Precondition::Revision(revisions.to_vec()));
+        assert_eq!(of(&[]), Some(Precondition::None));
+        assert_eq!(of(&[("if-match", "*")]), Some(Precondition::Present));
+        assert_eq!(of(&[("if-none-match", "*")]), Some(Precondition::Absent));
+        assert_eq!(of(&[("if-match", "\"7\"")]), revisions(&[7]));
+        assert_eq!(of(&[("if-match", "\"7\" ,, \"8\"")]), revisions(&[7, 8]));
+        assert_eq!(of(&[("if-match", "\"7\""), ("if-match", "\"8\"")]), revisions(&[7, 8]));
+        assert_eq!(of(&[("if-match", "W/\"7\", \"abc\", \"-1\"")]), revisions(&[]), "they fit nothing");
+        for wrong in ["7", "\"7", "w/\"7\"", "\"7\", *", "", ","] {
+            assert_eq!(of(&[("if-match", wrong)]), None, "{wrong}");
+        }
+        assert_eq!(of(&[("if-none-match", "\"7\"")]), None);
+        assert_eq!(of(&[("if-none-match", "*"), ("if-match", "*")]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_panics_and_only_the_same_revision_is_unmodified(bytes: Vec<u8>, revision: u64) {
+            if let Ok(value) = axum::http::HeaderValue::from_bytes(&bytes) {
+                let mut headers = HeaderMap::new();
+                headers.insert("if-match", value.clone());
+                headers.insert("if-none-match", value);
+                drop((precondition(&headers), not_modified(&headers, revision)));
+            }
+            let headers = headers(&[("if-none-match", &format!("\"{revision}\""))]);
+            prop_assert!(not_modified(&headers, revision).unwrap());
+            prop_assert!(!not_modified(&headers, revision.wrapping_add(1)).unwrap());
+        }
+    }
+}

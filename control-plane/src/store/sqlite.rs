@@ -1,6 +1,7 @@
 //! Opening a SQLite file: ours alone, whole, and of a schema that this release knows.
 
 use std::fs::{File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -35,9 +36,11 @@ pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
 
 /// Opens the file, or makes it, and brings its schema up to date.
 pub(crate) async fn open(path: &Path) -> Result<SqlitePool, OpenError> {
+    // The mesh key is in it. SQLite gives its other files the mode of this one.
+    let made = File::options().create(true).append(true).mode(0o600).open(path);
+    made.map_err(|source| OpenError::File { path: path.to_owned(), source })?;
     let options = SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         // In WAL mode anything less may lose the last commits to a power cut.
         .synchronous(SqliteSynchronous::Full)

@@ -88,8 +88,8 @@ impl StreamTask {
                     Ok(Some(request)) => self.on_request(request).await,
                     // What came last from a client that closed its side was an ACK, or nothing.
                     Ok(None) => Err(End::Client),
-                    Err(status) if status.code() == tonic::Code::OutOfRange => Err(End::Status(status)),
-                    Err(_) => Err(End::Client),
+                    // Not protobuf, too long, or a broken connection, whose client will not read this.
+                    Err(status) => Err(End::Status(status)),
                 },
                 room = responses.reserve(), if self.pending.is_some() => match (room, self.pending.take()) {
                     (Ok(room), Some(response)) => {

@@ -4,7 +4,7 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{Api, CHECKOUT, TestServer, folder, soon};
+use crate::support::{Api, CHECKOUT, TestServer, folder, soon, sql};
 
 const JSON: &str = "application/json";
 const YAML: &str = "application/yaml";
@@ -348,6 +348,28 @@ async fn requests_have_ids() {
     assert_ne!(id(None).await, id(None).await);
     let long = "x".repeat(129);
     assert_ne!(id(Some(&long)).await, long);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_said_and_survived() {
+    let folder = folder();
+    let server = TestServer::start(folder.path()).await;
+    let api = &server.api;
+    api.apply(CHECKOUT).await;
+    let valve = async || {
+        let body = r#"{"percent": 10}"#;
+        api.send(Method::PATCH, "/api/v1/shadows/checkout-v2/valve", JSON, body).await
+    };
+    sql(folder.path(), "ALTER TABLE head RENAME TO elsewhere").await;
+    problem(valve().await, 503, "unavailable").await;
+    let ready = api.request(Method::GET, "/readyz").send().await.unwrap();
+    let why = problem(ready, 503, "unavailable").await;
+    assert!(why["detail"].as_str().unwrap().starts_with("database"), "{why}");
+    assert_eq!(api.get("/livez").await, json!({"status": "ok"}));
+    assert_eq!(api.get("/api/v1/shadows/checkout-v2").await["spec"]["percent"], 5);
+    sql(folder.path(), "ALTER TABLE elsewhere RENAME TO head").await;
+    api.get("/readyz").await;
+    assert_eq!(valve().await.status(), StatusCode::OK);
 }
 
 /// Bytes that are no HTTP, and a client that says nothing, harm nobody.

@@ -11,6 +11,7 @@
 mod api;
 mod config;
 mod delta;
+mod limits;
 mod nodes;
 mod openapi;
 mod plan;

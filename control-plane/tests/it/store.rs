@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use umbra_control_plane::model::audit::Origin;
 use umbra_control_plane::model::command::{Command, Outcome, Precondition, Rejection};
 use umbra_control_plane::store::error::{OpenError, WriteError};
@@ -12,7 +11,7 @@ use umbra_control_plane::store::metrics::StoreMetrics;
 use umbra_control_plane::store::{DatabaseUrl, Store};
 use umbra_resource::Kind;
 
-use crate::support::{CHECKOUT, database, folder};
+use crate::support::{CHECKOUT, database, folder, sql};
 
 async fn open(folder: &Path) -> Result<Store, OpenError> {
     let metrics = StoreMetrics::register(&mut Registry::default());
@@ -29,17 +28,6 @@ fn valve(percent: f64, precondition: Precondition) -> Command {
 
 async fn execute(store: &Store, command: Command) -> Result<Outcome, WriteError> {
     store.execute(command, Origin { actor: "ann".to_owned(), ..Origin::default() }).await
-}
-
-async fn pool(folder: &Path) -> SqlitePool {
-    let options = SqliteConnectOptions::new().filename(database(folder)).create_if_missing(true);
-    SqlitePool::connect_with(options).await.unwrap()
-}
-
-async fn sql(folder: &Path, statement: &'static str) {
-    let pool = pool(folder).await;
-    sqlx::query(statement).execute(&pool).await.unwrap();
-    pool.close().await;
 }
 
 #[tokio::test]
@@ -143,6 +131,33 @@ async fn a_change_by_somebody_else_is_noticed() {
     sql(folder.path(), "UPDATE head SET revision = 41").await;
     let outcome = execute(&store, valve(10.0, Precondition::None)).await.unwrap();
     assert_eq!((outcome.revision, store.state().revision()), (42, 42));
+}
+
+/// What fails half-way is undone, said, and over when its cause is.
+#[tokio::test]
+async fn a_write_that_fails_changes_nothing() {
+    let folder = folder();
+    let store = open(folder.path()).await.unwrap();
+    execute(&store, apply(CHECKOUT)).await.unwrap();
+    sql(folder.path(), "ALTER TABLE audit RENAME TO elsewhere").await;
+    let failed = execute(&store, valve(10.0, Precondition::None)).await;
+    assert!(matches!(failed, Err(WriteError::Failed(_))));
+    assert_eq!(store.state().revision(), 1);
+    sql(folder.path(), "ALTER TABLE elsewhere RENAME TO audit").await;
+    execute(&store, valve(20.0, Precondition::Revision(vec![1]))).await.unwrap();
+    assert_eq!((store.state().revision(), store.audit(10, None).await.unwrap().len()), (2, 3));
+}
+
+#[tokio::test]
+async fn its_files_are_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder();
+    let store = open(folder.path()).await.unwrap();
+    execute(&store, apply(CHECKOUT)).await.unwrap();
+    for file in ["umbra.db", "umbra.db-wal"] {
+        let mode = std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{file}");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -74,6 +75,14 @@ impl TestServer {
 
 pub(crate) fn database(folder: &Path) -> PathBuf {
     folder.join("umbra.db")
+}
+
+/// Does something to the database behind the server's back.
+pub(crate) async fn sql(folder: &Path, statement: &'static str) {
+    let options = SqliteConnectOptions::new().filename(database(folder)).create_if_missing(true);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    sqlx::query(statement).execute(&pool).await.unwrap();
+    pool.close().await;
 }
 
 pub(crate) fn folder() -> TempDir {
