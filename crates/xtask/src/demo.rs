@@ -27,6 +27,12 @@ use traffic::Traffic;
 /// drawn by lot.
 const STAGES: [(u64, u64); 4] = [(0, 2_000), (10, 5_000), (100, 2_000), (0, 2_000)];
 
+/// How many requests are answered right before and right after the valve moves, so that it moves under load.
+const FLOWING: u64 = 200;
+
+/// A server that takes longer for so many requests answers none.
+const FLOW_LIMIT: Duration = Duration::from_secs(60);
+
 /// How long counters may lag behind the last answer: the filter hands them over at every tick of 100 ms.
 const SETTLE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -45,13 +51,16 @@ pub(crate) fn play(checkout: &Checkout, once: bool) -> Result<()> {
     let mut wrong = Vec::new();
     let mut first = true;
     for (percent, requests) in STAGES {
-        traffic.flow(Duration::ZERO);
         let before = traffic.sent();
+        traffic.flow(Duration::ZERO);
+        flowing(&traffic, before)?;
         // The first position is the one that was applied.
         let in_effect = if first { observer.newest_in_effect() } else { observer.move_valve(percent) };
         first = false;
         stack.must_run()?;
-        let stage = measure(&stack, &observer, &traffic, (percent, requests), in_effect?, before)?;
+        let in_effect = in_effect?;
+        flowing(&traffic, traffic.sent())?;
+        let stage = measure(&stack, &observer, &traffic, (percent, requests), in_effect, before)?;
         stage.print();
         wrong.extend(stage.wrong());
         stack.must_run()?;
@@ -85,6 +94,13 @@ fn apply(checkout: &Checkout, stack: &Stack) -> Result<()> {
         .arg(checkout.root.join("crates/xtask/demo/resources.yaml"));
     say::heading("umbractl apply -f crates/xtask/demo/resources.yaml");
     run::show(&mut umbractl, Duration::from_secs(60))
+}
+
+/// Waits until the clients have sent some more requests than at `before`.
+fn flowing(traffic: &Traffic, before: traffic::Sent) -> Result<()> {
+    interrupt::wait_for("requests to be answered", FLOW_LIMIT, || {
+        Ok((traffic.sent().since(&before).requests >= FLOWING).then_some(()))
+    })
 }
 
 /// Measures with the valve standing still: between two moments at which nothing is under way and every counter has

@@ -35,7 +35,7 @@ impl Stage {
         row(
             "in effect on every worker",
             format_args!(
-                "{} ms after the API's answer, revision {}; {} requests meanwhile, {} failed",
+                "{} ms after the API's answer, revision {}; {} requests around it, {} failed",
                 in_effect.after.as_millis(),
                 in_effect.revision,
                 meanwhile.requests,
