@@ -95,14 +95,16 @@ impl Leader {
         (change, actions)
     }
 
-    /// The stream ended, or could not be opened.
-    pub fn on_closed(&mut self, status: u32, now: Now, random: u64) -> Vec<Action> {
+    /// The stream ended with this gRPC status, or could not be opened. No status: this Envoy ended it itself.
+    pub fn on_closed(&mut self, status: Option<u32>, now: Now, random: u64) -> Vec<Action> {
         self.client.on_closed(now.monotonic_ms, random);
+        let Some(status) = status else { return Vec::new() };
         if std::mem::replace(&mut self.told_lost, true) {
             return Vec::new();
         }
-        let line =
-            format!("control plane lost (gRPC status {status}): the last policy stays, until max_staleness");
+        let line = format!(
+            "control plane not reachable (gRPC status {status}): the last policy stays, until max_staleness"
+        );
         vec![Action::Log(Level::Warn, line)]
     }
 

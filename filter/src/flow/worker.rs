@@ -182,8 +182,8 @@ impl Worker {
         actions
     }
 
-    /// The stream ended with this gRPC status, or could not be opened.
-    pub fn on_stream_closed(&mut self, status: u32, now: Now, random: u64) -> Vec<Action> {
+    /// The stream ended with this gRPC status, or could not be opened. No status: this Envoy ended it itself.
+    pub fn on_stream_closed(&mut self, status: Option<u32>, now: Now, random: u64) -> Vec<Action> {
         self.leader.as_mut().map(|leader| leader.on_closed(status, now, random)).unwrap_or_default()
     }
 

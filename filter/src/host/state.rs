@@ -130,7 +130,7 @@ impl State {
         let _ = hostcalls::close_grpc_stream(token);
         if self.owns(token) {
             self.stream = None;
-            self.stream_closed(root, status);
+            self.stream_closed(root, Some(status));
         }
     }
 
@@ -142,11 +142,11 @@ impl State {
     fn hand_over(&mut self, root: u32) {
         if self.stream.is_some_and(|stream| stream.root == root) {
             self.cancel(root);
-            self.stream_closed(root, 0);
+            self.stream_closed(root, None);
         }
     }
 
-    fn stream_closed(&mut self, root: u32, status: u32) {
+    fn stream_closed(&mut self, root: u32, status: Option<u32>) {
         let random = self.vm.random();
         let actions = self.vm.worker.on_stream_closed(status, envoy::now(), random);
         self.perform(root, None, actions);
@@ -176,7 +176,7 @@ impl State {
             }
             None => {
                 let random = self.vm.random();
-                self.vm.worker.on_stream_closed(UNAVAILABLE, envoy::now(), random)
+                self.vm.worker.on_stream_closed(Some(UNAVAILABLE), envoy::now(), random)
             }
         }
     }

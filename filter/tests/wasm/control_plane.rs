@@ -99,7 +99,7 @@ fn an_unknown_cluster_is_retried_and_said_once() {
     let mut workers = Workers::new(2, FOLLOWER);
     workers.envoy.get_mut().clusters.clear();
     workers.run(60_000);
-    assert_eq!(workers.envoy.logged("control plane lost"), 1, "{:#?}", workers.envoy.get().log);
+    assert_eq!(workers.envoy.logged("control plane not reachable"), 1, "{:#?}", workers.envoy.get().log);
     workers.envoy.get_mut().clusters.insert("umbra-control-plane".to_owned());
     workers.run_until_stream(31_000);
 }
