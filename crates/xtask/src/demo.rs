@@ -48,15 +48,14 @@ pub(crate) fn play(checkout: &Checkout, once: bool) -> Result<()> {
     let observer = Observer::new(stack.ports());
     let traffic = Traffic::start(stack.ports().ingress);
     apply(checkout, &stack)?;
+    // The first position is the one that was applied.
+    let mut applied = Some(observer.newest_in_effect()?);
     let mut wrong = Vec::new();
-    let mut first = true;
     for (percent, requests) in STAGES {
         let before = traffic.sent();
         traffic.flow(Duration::ZERO);
         flowing(&traffic, before)?;
-        // The first position is the one that was applied.
-        let in_effect = if first { observer.newest_in_effect() } else { observer.move_valve(percent) };
-        first = false;
+        let in_effect = applied.take().map_or_else(|| observer.move_valve(percent), Ok);
         stack.must_run()?;
         let in_effect = in_effect?;
         flowing(&traffic, traffic.sent())?;
