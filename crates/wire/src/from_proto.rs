@@ -1,17 +1,16 @@
 //! Protobuf → `PolicySpec`. Collects every bad field before it gives up.
 
-use std::fmt;
-
 use umbra_policy::FieldError;
 use umbra_policy::spec::{
     ClauseSpec, CopySpec, FieldSpec, GuardSpec, PathSpec, PolicySpec, SampleBy, SampleSpec, ShadowSpec,
     StampSpec, ValueSpec,
 };
 
+use crate::fields::{At, Errors, each};
 use crate::proto::policy::v1 as proto;
 
 pub(crate) fn policy(message: proto::Policy) -> Result<PolicySpec, Vec<FieldError>> {
-    let mut errors = Errors(Vec::new());
+    let mut errors = Errors::default();
     let mesh_key = match <[u8; 16]>::try_from(message.mesh_key.as_slice()) {
         Ok(key) => Some(key),
         Err(_) if message.mesh_key.is_empty() => None,
@@ -24,63 +23,7 @@ pub(crate) fn policy(message: proto::Policy) -> Result<PolicySpec, Vec<FieldErro
     // A field that is bad puts nothing into the lists below: they are used only where there was no error.
     let stamps = each(message.stamps, At::Root.field("stamps"), |item, at| stamp(item, at, &mut errors));
     let shadows = each(message.shadows, At::Root.field("shadows"), |item, at| shadow(item, at, &mut errors));
-    if errors.0.is_empty() {
-        Ok(PolicySpec { revision: message.revision, mesh_key, stamps, shadows })
-    } else {
-        Err(errors.0)
-    }
-}
-
-/// How many bad fields are kept. A message with more is not a policy with mistakes but something else, and
-/// must not take more memory as a list of errors than as a policy.
-const MAX_ERRORS: usize = 1000;
-
-struct Errors(Vec<FieldError>);
-
-impl Errors {
-    fn add(&mut self, at: At<'_>, message: impl Into<String>) {
-        if self.0.len() < MAX_ERRORS {
-            self.0.push(FieldError { path: at.to_string(), message: message.into() });
-        }
-    }
-}
-
-/// Where a field is: borrowed steps from the root, written out only for an error.
-#[derive(Clone, Copy)]
-enum At<'a> {
-    Root,
-    Field(&'a At<'a>, &'static str),
-    Item(&'a At<'a>, usize),
-}
-
-impl<'a> At<'a> {
-    fn field(&'a self, name: &'static str) -> At<'a> {
-        At::Field(self, name)
-    }
-}
-
-impl fmt::Display for At<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            At::Root => Ok(()),
-            At::Field(At::Root, name) => f.write_str(name),
-            At::Field(parent, name) => write!(f, "{parent}.{name}"),
-            At::Item(list, index) => write!(f, "{list}[{index}]"),
-        }
-    }
-}
-
-/// Converts each item of a list, and leaves out those that are bad.
-fn each<From, To>(
-    items: Vec<From>,
-    list: At<'_>,
-    mut convert: impl FnMut(From, At<'_>) -> Option<To>,
-) -> Vec<To> {
-    let mut converted = Vec::with_capacity(items.len());
-    for (index, item) in items.into_iter().enumerate() {
-        converted.extend(convert(item, At::Item(&list, index)));
-    }
-    converted
+    errors.or(PolicySpec { revision: message.revision, mesh_key, stamps, shadows })
 }
 
 fn stamp(message: proto::Stamp, at: At<'_>, errors: &mut Errors) -> Option<StampSpec> {

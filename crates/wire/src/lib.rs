@@ -1,15 +1,19 @@
-//! How policies travel: the protobuf messages, their conversions, and the Delta xDS protocol.
+//! How policies and telemetry travel: the protobuf messages, their conversions, and the Delta xDS protocol.
 //!
 //! - [`encode`] and [`decode`] turn a [`PolicySpec`] into bytes and back.
 //! - [`delta::client`] and [`delta::server`] are the two ends of one Delta xDS stream as state machines:
 //!   events in, actions out. They know no socket, no clock and no randomness.
-//! - With the feature `grpc`, the messages of `envoy-types` convert to those of [`delta`].
+//! - [`telemetry`] turns what a filter saw into bytes and back.
+//! - With the feature `grpc`, the messages of `envoy-types` convert to those of [`delta`], and
+//!   [`proto::telemetry`] has the client and the server of its service.
 //!
 //! Not here: what a policy means (`umbra-policy`), and every socket. Builds for wasm32.
 
 pub mod delta;
 pub mod proto;
+pub mod telemetry;
 
+mod fields;
 mod from_proto;
 mod to_proto;
 mod unfold;
@@ -72,7 +76,7 @@ pub enum DecodeError {
 /// How many bad fields a message names: the reason of a NACK is read by a person.
 const LISTED: usize = 8;
 
-fn listed(errors: &[FieldError]) -> String {
+pub(crate) fn listed(errors: &[FieldError]) -> String {
     let mut text = String::new();
     for error in errors.iter().take(LISTED) {
         if !text.is_empty() {

@@ -16,3 +16,11 @@ pub mod delta {
         include!("generated/umbra.delta.v1.rs");
     }
 }
+
+/// `umbra.telemetry`
+pub mod telemetry {
+    /// `umbra.telemetry.v1`: what the filters saw.
+    pub mod v1 {
+        include!("generated/umbra.telemetry.v1.rs");
+    }
+}

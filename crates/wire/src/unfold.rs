@@ -4,7 +4,7 @@
 //! would be half a gigabyte, and running out of memory ends a filter's VM. So a message is measured before it
 //! is decoded. The measure is an estimate from above of what the items take in lists, the text itself apart.
 
-use crate::proto::{delta::v1 as delta, policy::v1 as policy};
+use crate::proto::{delta::v1 as delta, policy::v1 as policy, telemetry::v1 as telemetry};
 
 /// The most that the items of one message may take, in bytes. Policies of 4 MiB with rules as short as they
 /// can sensibly be stay below; lists that grow and the conversion take some three times as much.
@@ -25,6 +25,18 @@ pub(crate) enum Kind {
     /// A header to set.
     Header,
     Resource,
+    Report,
+    ShadowReport,
+    EndpointReport,
+    Statuses,
+    Histogram,
+    SampledPair,
+    SampledAnswer,
+    /// A header that was observed.
+    Observed,
+    Dropped,
+    /// Numbers in a row, each of which may be one byte long.
+    Numbers,
     /// Text, or a message that holds nothing but text.
     Leaf,
 }
@@ -41,6 +53,15 @@ impl Kind {
             (Kind::Shadow, 9) => Kind::Copy,
             (Kind::Copy, 2) => Kind::Header,
             (Kind::Response, 2) => Kind::Resource,
+            (Kind::Report, 10) => Kind::ShadowReport,
+            (Kind::Report, 11) => Kind::SampledPair,
+            (Kind::Report, 12) => Kind::Dropped,
+            (Kind::ShadowReport, 5) => Kind::EndpointReport,
+            (Kind::EndpointReport, 3) => Kind::Statuses,
+            (Kind::EndpointReport, 7 | 8) => Kind::Histogram,
+            (Kind::Histogram, _) => Kind::Numbers,
+            (Kind::SampledPair, 8..=10) => Kind::SampledAnswer,
+            (Kind::SampledAnswer, 6) => Kind::Observed,
             _ => Kind::Leaf,
         }
     }
@@ -58,6 +79,16 @@ impl Kind {
             Kind::Copy => size_of::<policy::Copy>(),
             Kind::Header => size_of::<policy::Header>(),
             Kind::Resource => size_of::<delta::Resource>(),
+            Kind::Report => size_of::<telemetry::ReportRequest>(),
+            Kind::ShadowReport => size_of::<telemetry::ShadowReport>(),
+            Kind::EndpointReport => size_of::<telemetry::EndpointReport>(),
+            Kind::Statuses => size_of::<telemetry::Statuses>(),
+            Kind::Histogram => size_of::<telemetry::Histogram>(),
+            Kind::SampledPair => size_of::<telemetry::SampledPair>(),
+            Kind::SampledAnswer => size_of::<telemetry::SampledAnswer>(),
+            Kind::Observed => size_of::<telemetry::Header>(),
+            Kind::Dropped => size_of::<telemetry::Dropped>(),
+            Kind::Numbers => 0,
             Kind::Leaf => size_of::<String>(),
         }
     }
@@ -75,7 +106,16 @@ fn measure(mut bytes: &[u8], kind: Kind, left: &mut usize) -> Option<()> {
     while !bytes.is_empty() {
         let key = varint(&mut bytes)?;
         match key & 7 {
-            0 => drop(varint(&mut bytes)?),
+            0 => {
+                varint(&mut bytes)?;
+                // A list of numbers may also come one by one.
+                if let Kind::Numbers = kind.field(key >> 3) {
+                    *left = left.saturating_sub(size_of::<u64>());
+                    if *left == 0 {
+                        return None;
+                    }
+                }
+            }
             1 => drop(take(&mut bytes, 8)?),
             2 => {
                 let length = varint(&mut bytes)?;
@@ -98,6 +138,10 @@ fn measure(mut bytes: &[u8], kind: Kind, left: &mut usize) -> Option<()> {
 fn measure_inside(bytes: &[u8], kind: Kind, left: &mut usize) -> Option<()> {
     match kind {
         Kind::Leaf => Some(()),
+        Kind::Numbers => {
+            *left = left.saturating_sub(bytes.len().saturating_mul(size_of::<u64>()));
+            (*left > 0).then_some(())
+        }
         kind => measure(bytes, kind, left),
     }
 }
@@ -131,12 +175,25 @@ mod tests {
     #[test]
     fn empty_items_do_not_fit_at_the_length_bound() {
         // (kind, the bytes of one empty item in it)
-        let cases: [(Kind, &[u8]); 3] =
-            [(Kind::Policy, &[0x1a, 0]), (Kind::Policy, &[0x22, 0]), (Kind::Response, &[0x12, 0])];
+        let cases: [(Kind, &[u8]); 6] = [
+            (Kind::Policy, &[0x1a, 0]),
+            (Kind::Policy, &[0x22, 0]),
+            (Kind::Response, &[0x12, 0]),
+            (Kind::Report, &[0x52, 0]),
+            (Kind::Report, &[0x5a, 0]),
+            (Kind::Report, &[0x62, 0]),
+        ];
         for (kind, item) in cases {
             assert!(!fits(&item.repeat(MAX_POLICY_BYTES / item.len()), kind), "{item:x?}");
             assert!(fits(&item.repeat(10_000), kind), "{item:x?}");
         }
+        // Numbers, in a row and one by one.
+        let mut numbers = vec![0x12];
+        prost::encode_length_delimiter(8_000_000, &mut numbers).unwrap();
+        numbers.extend([1].repeat(8_000_000));
+        assert!(!fits(&numbers, Kind::Histogram));
+        assert!(!fits(&[0x10, 1].repeat(8_000_000), Kind::Histogram));
+        assert!(fits(&[0x10, 1].repeat(10_000), Kind::Histogram));
         // And one level down: one stamp of 2,000,000 empty clauses.
         let mut stamp = vec![0x1a];
         prost::encode_length_delimiter(4_000_000, &mut stamp).unwrap();

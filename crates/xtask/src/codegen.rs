@@ -10,6 +10,9 @@ use anyhow::{Context, bail};
 /// Where the generated files live, below the root of the checkout.
 const GENERATED: &str = "crates/wire/src/generated";
 
+/// Put before what needs tonic.
+const GRPC_ONLY: &str = "#[cfg(feature = \"grpc\")]";
+
 /// Writes the generated files, or with `check` only compares them with those that are committed.
 ///
 /// # Errors
@@ -35,9 +38,12 @@ fn generate(root: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     }
     fs::create_dir_all(&scratch).with_context(|| format!("cannot create {}", scratch.display()))?;
     tonic_prost_build::configure()
-        // Messages only: the module for wasm32 must not reach tonic.
-        .build_client(false)
-        .build_server(false)
+        // The module for wasm32 must not reach tonic: it gets the messages alone.
+        .server_mod_attribute(".", GRPC_ONLY)
+        .client_mod_attribute(".", GRPC_ONLY)
+        // Connecting is the caller's matter.
+        .build_transport(false)
+        .codec_path("crate::telemetry::grpc::MeasuredCodec")
         // Ordered maps, so that equal messages have equal bytes.
         .btree_map(".")
         .emit_rerun_if_changed(false)

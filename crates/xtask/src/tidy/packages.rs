@@ -53,7 +53,7 @@ const REACH: [(&str, Features, &[&str]); 6] = [
 ];
 
 /// The packages that must build for wasm32: as parts of the filter they do, whenever the filter is built.
-const IN_THE_FILTER: [&str; 3] = ["umbra-policy", "umbra-resource", "umbra-wire"];
+const IN_THE_FILTER: [&str; 4] = ["umbra-compare", "umbra-policy", "umbra-resource", "umbra-wire"];
 
 #[derive(Debug, Clone, Copy)]
 enum Features {
