@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::body::{Body, Comparison, Limits, compare};
-use crate::difference::{Difference, Kind};
+use crate::difference::{Difference, Field, Kind};
 use crate::evidence::Differs;
 use crate::json::rules::Rules;
 use crate::json::tree::quote;
@@ -22,8 +22,14 @@ pub struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
+    /// The first line of a header.
     fn header(&self, name: &str) -> Option<&'a [u8]> {
-        self.headers.iter().find(|(this, _)| *this == name).map(|(_, value)| *value)
+        self.lines(name).next()
+    }
+
+    /// Every line of a header, in order.
+    fn lines(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.headers.iter().filter(move |(this, _)| *this == name).map(|(_, value)| *value)
     }
 
     fn as_body(&self) -> Body<'a> {
@@ -59,13 +65,14 @@ pub struct AnswerDifference {
 }
 
 impl AnswerDifference {
-    /// The fields that differ in headers and body, generalised.
-    pub fn fields(&self) -> BTreeSet<&str> {
-        self.headers
-            .iter()
-            .chain(&self.body.differences.first)
-            .map(|difference| difference.path.as_str())
-            .collect()
+    /// Every difference that was kept, in headers and body.
+    pub fn differences(&self) -> impl Iterator<Item = &Difference> {
+        self.headers.iter().chain(&self.body.differences.first)
+    }
+
+    /// The fields that differ in headers and body.
+    pub fn fields(&self) -> BTreeSet<Field<'_>> {
+        self.differences().map(Difference::field).collect()
     }
 }
 
@@ -79,27 +86,36 @@ pub fn difference(primary: &Answer<'_>, other: &Answer<'_>, choice: &Choice) -> 
 }
 
 fn header(primary: &Answer<'_>, other: &Answer<'_>, name: &str) -> Option<Difference> {
-    let (left, right) = (primary.header(name), other.header(name));
-    let kind = match (left, right) {
+    let (left, right): (Vec<_>, Vec<_>) = (primary.lines(name).collect(), other.lines(name).collect());
+    let kind = match (left.as_slice(), right.as_slice()) {
         (left, right) if left == right => return None,
-        (Some(_), None) => Kind::Missing,
-        (None, _) => Kind::Extra,
+        (_, []) => Kind::Missing,
+        ([], _) => Kind::Extra,
         _ => Kind::Value,
     };
-    let shown = |value: Option<&[u8]>| value.map(|value| quote(&String::from_utf8_lossy(value)));
+    let shown = |lines: &[&[u8]]| {
+        (!lines.is_empty()).then(|| quote(&String::from_utf8_lossy(&lines.join(b", ".as_slice()))))
+    };
     let path = format!("header:{name}");
-    Some(Difference { at: path.clone(), path, kind, primary: shown(left), shadow: shown(right) })
+    Some(Difference { at: path.clone(), path, kind, primary: shown(&left), shadow: shown(&right) })
 }
 
 /// Whose headers and body differ from the primary's where the other's do not.
 ///
-/// A field in which the control differs too is noise in this request: it says nothing about the candidate. So each
-/// party counts as different when it differs in a field in which the other does not. Without a control, every
-/// difference of the candidate counts.
-pub fn over_noise(candidate: &AnswerDifference, control: Option<&AnswerDifference>) -> Differs {
+/// A field in which the control differs too, in the same way, is noise in this request: it says nothing about the
+/// candidate. So each party counts as different when it differs in a field in which the other does not. Without a
+/// control, every difference of the candidate counts. Fields of which `is_known_noise` says so count for nobody.
+pub fn over_noise(
+    candidate: &AnswerDifference,
+    control: Option<&AnswerDifference>,
+    is_known_noise: impl Fn(&Field<'_>) -> bool,
+) -> Differs {
     let candidate = candidate.fields();
     let control = control.map(AnswerDifference::fields).unwrap_or_default();
-    Differs { candidate: !candidate.is_subset(&control), control: !control.is_subset(&candidate) }
+    let alone = |these: &BTreeSet<Field<'_>>, others: &BTreeSet<Field<'_>>| {
+        these.difference(others).any(|field| !is_known_noise(field))
+    };
+    Differs { candidate: alone(&candidate, &control), control: alone(&control, &candidate) }
 }
 
 #[cfg(test)]
@@ -112,7 +128,7 @@ mod tests {
         let choice = Choice::default();
         let candidate = difference(&primary, &answer(candidate.as_bytes()), &choice);
         let control = control.map(|control| difference(&primary, &answer(control.as_bytes()), &choice));
-        over_noise(&candidate, control.as_ref())
+        over_noise(&candidate, control.as_ref(), |field| field.path == "$.tags[*]")
     }
 
     #[test]
@@ -123,6 +139,10 @@ mod tests {
         assert_eq!(fields(changed, Some(noisy)), Differs { candidate: true, control: false });
         assert_eq!(fields(noisy, Some(changed)), Differs { candidate: false, control: true });
         assert_eq!(fields(noisy, None), Differs { candidate: true, control: false });
+        let retyped = r#"{"at":"now","id":7,"tags":["a"]}"#;
+        assert_eq!(fields(retyped, Some(noisy)), Differs { candidate: true, control: true });
+        let known = r#"{"at":1,"id":7,"tags":["b"]}"#;
+        assert_eq!(fields(known, None), Differs::default());
     }
 
     #[test]
@@ -132,7 +152,13 @@ mod tests {
         let choice = Choice { headers: vec!["content-type".into(), "location".into()], ..Choice::default() };
         let answer = |headers| Answer { status: 200, headers, ..Answer::default() };
         let found = difference(&answer(&left), &answer(&right), &choice);
-        assert_eq!(found.fields().into_iter().collect::<Vec<_>>(), ["header:content-type"]);
+        assert_eq!(
+            found.fields().into_iter().collect::<Vec<_>>(),
+            [Field { path: "header:content-type", kind: Kind::Value }]
+        );
         assert_eq!(found.headers.first().unwrap().primary.as_deref(), Some("\"a\""));
+        let twice = [("content-type", b"a".as_slice()), ("content-type", b"b")];
+        let found = difference(&answer(&left), &answer(&twice), &choice);
+        assert_eq!(found.headers.first().unwrap().shadow.as_deref(), Some("\"a, b\""));
     }
 }

@@ -28,12 +28,14 @@ pub struct Limits {
     pub max_decoded_bytes: usize,
     /// This many differences are kept; more are counted.
     pub max_differences: usize,
+    /// Values are shown up to about this many bytes.
+    pub max_shown_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         // 8 MiB is far over the bodies that are sampled, and far under what a compression bomb unfolds to.
-        Limits { max_decoded_bytes: 8 << 20, max_differences: 100 }
+        Limits { max_decoded_bytes: 8 << 20, max_differences: 100, max_shown_bytes: 256 }
     }
 }
 
@@ -78,7 +80,7 @@ pub fn compare(primary: &Body<'_>, shadow: &Body<'_>, rules: &Rules, limits: &Li
             (Ok(mut a), Ok(mut b)) => {
                 rules.mark(&mut a);
                 rules.mark(&mut b);
-                let differences = diff(&a, &b, limits.max_differences);
+                let differences = diff(&a, &b, limits.max_differences, limits.max_shown_bytes);
                 return Comparison { compared_as: ComparedAs::Json, differences, truncated, remark };
             }
             (a, b) => remark = remark.or_else(|| why_not_json(&a, &b)),
@@ -86,7 +88,7 @@ pub fn compare(primary: &Body<'_>, shadow: &Body<'_>, rules: &Rules, limits: &Li
     }
     let (compared_as, differences) =
         match (std::str::from_utf8(&left.bytes), std::str::from_utf8(&right.bytes)) {
-            (Ok(a), Ok(b)) if !truncated => (ComparedAs::Text, text::diff(a, b, limits.max_differences)),
+            (Ok(a), Ok(b)) if !truncated => (ComparedAs::Text, text::diff(a, b, limits)),
             _ => (ComparedAs::Bytes, bytes(&left.bytes, &right.bytes)),
         };
     Comparison { compared_as, differences, truncated, remark }

@@ -17,6 +17,25 @@ pub struct Difference {
     pub shadow: Option<String>,
 }
 
+impl Difference {
+    /// The field that differs, and how.
+    pub fn field(&self) -> Field<'_> {
+        Field { path: &self.path, kind: self.kind }
+    }
+}
+
+/// A field and the way in which it differs: what differences are counted by.
+///
+/// An identifier that is new in every answer is noise as a value. That it has become a string is none: so the same
+/// path with another kind is another field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Field<'a> {
+    /// The generalised path.
+    pub path: &'a str,
+    /// How it differs.
+    pub kind: Kind,
+}
+
 /// What kind of difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -34,16 +53,23 @@ pub enum Kind {
     Length,
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Kind {
+    /// `value`, `type`, `missing`, `extra`, `order` or `length`.
+    pub fn name(self) -> &'static str {
+        match self {
             Kind::Value => "value",
             Kind::Type => "type",
             Kind::Missing => "missing",
             Kind::Extra => "extra",
             Kind::Order => "order",
             Kind::Length => "length",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

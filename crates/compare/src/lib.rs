@@ -11,4 +11,6 @@ pub mod evidence;
 pub mod gates;
 pub mod histogram;
 pub mod json;
+pub mod outcome;
+pub mod report;
 pub mod verdict;

@@ -128,17 +128,22 @@ pub fn answer(evidence: &Evidence, gates: &Gates) -> Answer {
 pub fn judge(evidence: &Evidence, gates: &Gates) -> Verdict {
     let mut reasons = minimums(evidence, gates);
     reasons.extend(measure::all(evidence, gates).iter().map(|measure| tested(measure, evidence.pairs)));
-    // The sort is stable: inside a state, the order of the gates stays.
-    reasons.sort_by_key(|reason| match reason.state {
-        State::Fail => 0,
-        State::Open => 1,
-        State::Pass => 2,
-    });
+    sort(&mut reasons, |reason| reason.state);
     let answer = of_states(reasons.iter().map(|reason| reason.state), evidence.pairs);
     Verdict { answer, pairs: evidence.pairs, reasons }
 }
 
-fn of_states(states: impl Iterator<Item = State>, pairs: u64) -> Answer {
+/// Failed ones first, then open ones, then those that pass. Inside a state, the order of the gates stays.
+pub(crate) fn sort<T>(gates: &mut [T], state: impl Fn(&T) -> State) {
+    gates.sort_by_key(|gate| match state(gate) {
+        State::Fail => 0,
+        State::Open => 1,
+        State::Pass => 2,
+    });
+}
+
+/// What the states of all gates mean together.
+pub(crate) fn of_states(states: impl Iterator<Item = State>, pairs: u64) -> Answer {
     let mut answer = if pairs > 0 { Answer::Go } else { Answer::NotEnoughEvidence };
     for state in states {
         match state {

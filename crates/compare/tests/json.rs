@@ -12,7 +12,7 @@ fn differences(primary: &str, shadow: &str, rules: &Rules) -> Vec<String> {
     rules.mark(&mut left);
     rules.mark(&mut right);
     let shown = |text: Option<String>| text.unwrap_or_else(|| "nothing".to_owned());
-    diff(&left, &right, 100)
+    diff(&left, &right, 100, 256)
         .first
         .into_iter()
         .map(|d| format!("{} at {}: {} -> {}", d.kind, d.at, shown(d.primary), shown(d.shadow)))
@@ -97,7 +97,7 @@ fn rules_leave_out_reorder_and_allow() {
 fn only_the_first_are_kept_and_all_are_counted() {
     let many = |value: u32| format!("[{}]", vec![value.to_string(); 20_000].join(","));
     let (left, right) = (many(1), many(2));
-    let found = diff(&parse(left.as_bytes()).unwrap(), &parse(right.as_bytes()).unwrap(), 3);
+    let found = diff(&parse(left.as_bytes()).unwrap(), &parse(right.as_bytes()).unwrap(), 3, 256);
     assert_eq!((found.first.len(), found.total), (3, 10_000));
     assert_eq!(found.first.first().unwrap().path, "$[*]");
 }

@@ -2,6 +2,7 @@
 
 use similar::{ChangeTag, TextDiff};
 
+use crate::body::Limits;
 use crate::difference::{Difference, Differences, Kind};
 use crate::json::tree::quote;
 
@@ -9,14 +10,11 @@ use crate::json::tree::quote;
 /// square of what is different.
 const MAX_LINES: usize = 5_000;
 
-/// Lines are shown up to this many characters.
-const SHOWN_CHARACTERS: usize = 200;
-
-/// Finds the lines that only one of two different texts has, and keeps the first `keep`.
-pub(super) fn diff(primary: &str, shadow: &str, keep: usize) -> Differences {
+/// Finds the lines that only one of two different texts has, and keeps the first of them.
+pub(super) fn diff(primary: &str, shadow: &str, limits: &Limits) -> Differences {
     let mut found = Differences::default();
     if primary.lines().count().max(shadow.lines().count()) > MAX_LINES {
-        return line_for_line(primary, shadow, keep);
+        return line_for_line(primary, shadow, limits);
     }
     for change in TextDiff::from_lines(primary, shadow).iter_all_changes() {
         let (kind, index) = match change.tag() {
@@ -26,12 +24,12 @@ pub(super) fn diff(primary: &str, shadow: &str, keep: usize) -> Differences {
         };
         let (left, right) =
             if kind == Kind::Missing { (Some(change.value()), None) } else { (None, Some(change.value())) };
-        note(&mut found, keep, index.unwrap_or_default(), kind, left, right);
+        note(&mut found, limits, index.unwrap_or_default(), kind, left, right);
     }
     found
 }
 
-fn line_for_line(primary: &str, shadow: &str, keep: usize) -> Differences {
+fn line_for_line(primary: &str, shadow: &str, limits: &Limits) -> Differences {
     let mut found = Differences::default();
     let (mut left, mut right) = (primary.split_inclusive('\n'), shadow.split_inclusive('\n'));
     for index in 0.. {
@@ -42,7 +40,7 @@ fn line_for_line(primary: &str, shadow: &str, keep: usize) -> Differences {
             (a @ Some(_), None) => (Kind::Missing, a, None),
             (None, b) => (Kind::Extra, None, b),
         };
-        note(&mut found, keep, index, kind.0, kind.1, kind.2);
+        note(&mut found, limits, index, kind.0, kind.1, kind.2);
         if found.is_full() {
             break;
         }
@@ -52,19 +50,23 @@ fn line_for_line(primary: &str, shadow: &str, keep: usize) -> Differences {
 
 fn note(
     found: &mut Differences,
-    keep: usize,
+    limits: &Limits,
     index: usize,
     kind: Kind,
     left: Option<&str>,
     right: Option<&str>,
 ) {
-    let shown =
-        |line: Option<&str>| line.map(|line| quote(&line.chars().take(SHOWN_CHARACTERS).collect::<String>()));
-    found.add(keep, || Difference {
+    let shown = |line: Option<&str>| line.map(|line| quote(beginning(line, limits.max_shown_bytes)));
+    found.add(limits.max_differences, || Difference {
         path: "line".to_owned(),
         at: format!("line {}", index + 1),
         kind,
         primary: shown(left),
         shadow: shown(right),
     });
+}
+
+fn beginning(line: &str, max_bytes: usize) -> &str {
+    let cut = (0..=max_bytes.min(line.len())).rev().find(|at| line.is_char_boundary(*at));
+    line.get(..cut.unwrap_or_default()).unwrap_or_default()
 }

@@ -10,15 +10,12 @@ use super::tree::{Node, Value};
 use crate::difference::{Difference, Differences, Kind};
 use path::Path;
 
-/// Values are shown up to about this many bytes.
-pub(crate) const SHOWN_BYTES: usize = 256;
-
-/// Finds the differences of two documents, and keeps the first `keep`.
+/// Finds the differences of two documents, and keeps the first `keep`, with values of up to about `shown_bytes`.
 ///
 /// Names are compared without order. Where one comes more than once, its first value is compared with the first, the
 /// second with the second. Numbers are compared exactly. Both documents have been marked by the rules.
-pub fn diff(primary: &Node<'_>, shadow: &Node<'_>, keep: usize) -> Differences {
-    let mut walk = Walk { path: Path::default(), found: Differences::default(), keep };
+pub fn diff(primary: &Node<'_>, shadow: &Node<'_>, keep: usize, shown_bytes: usize) -> Differences {
+    let mut walk = Walk { path: Path::default(), found: Differences::default(), keep, shown_bytes };
     walk.nodes(primary, shadow);
     walk.found
 }
@@ -27,6 +24,7 @@ struct Walk<'a> {
     path: Path<'a>,
     found: Differences,
     keep: usize,
+    shown_bytes: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -89,7 +87,8 @@ impl<'a> Walk<'a> {
     }
 
     fn note(&mut self, kind: Kind, primary: Option<&Node<'_>>, shadow: Option<&Node<'_>>) {
-        let shown = |node: Option<&Node<'_>>| node.map(|node| node.to_text(SHOWN_BYTES));
+        let bytes = self.shown_bytes;
+        let shown = |node: Option<&Node<'_>>| node.map(|node| node.to_text(bytes));
         self.note_text(kind, || shown(primary), || shown(shadow));
     }
 

@@ -22,9 +22,10 @@ impl<'a> Walk<'a> {
                 || Some(shadow.len().to_string()),
             );
         } else if !unordered && left.len() > 1 && is_shuffled(&left, &right) {
+            let bytes = self.shown_bytes;
             let shown = |nodes: &[Node<'_>]| {
                 let whole = Node { value: Value::Array(nodes.to_vec()), mark: Default::default() };
-                Some(whole.to_text(super::SHOWN_BYTES))
+                Some(whole.to_text(bytes))
             };
             self.note_text(Kind::Order, || shown(primary), || shown(shadow));
             return;
@@ -99,7 +100,7 @@ fn take_same(node: &Node<'_>, candidates: &mut Vec<usize>, right: &[Node<'_>]) -
 }
 
 fn is_same(left: &Node<'_>, right: &Node<'_>) -> bool {
-    diff(left, right, 0).is_empty()
+    diff(left, right, 0, 0).is_empty()
 }
 
 fn is_shuffled(left: &[(usize, &Node<'_>)], right: &[(usize, &Node<'_>)]) -> bool {
