@@ -54,6 +54,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 6] =
+        [Kind::Value, Kind::Type, Kind::Missing, Kind::Extra, Kind::Order, Kind::Length];
+
+    /// The kind of this name.
+    pub fn from_name(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// `value`, `type`, `missing`, `extra`, `order` or `length`.
     pub fn name(self) -> &'static str {
         match self {

@@ -15,11 +15,13 @@ use std::collections::BTreeMap;
 
 use prost::Message;
 use umbra_compare::evidence::Evidence;
+use umbra_compare::histogram::Histogram;
+use umbra_compare::outcome::Outcomes;
+use umbra_compare::report::part::Statuses;
 use umbra_policy::FieldError;
 
 use crate::proto::telemetry::v1 as proto;
 use crate::telemetry::answer::SampledPair;
-use crate::telemetry::outcome::Outcomes;
 use crate::unfold;
 
 /// The path of the service's one method.
@@ -93,24 +95,18 @@ pub struct ShadowReport {
 /// The pairs of one endpoint.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndpointReport {
-    /// The numbers of the pairs. Of `bodies`, `examined` speaks of digests: a filter compares nothing else, so that
-    /// it examines every pair that it compares and finds it equal or not. `duration_ms` is not sent.
+    /// The numbers of the pairs. `duration_ms` is not sent.
     ///
-    /// A filter adds a pair with [`Evidence::add`] and `BodyFacts::Examined` for digests that differ.
+    /// Of `bodies`, `examined` speaks of digests and compared headers: a filter compares nothing else, so that it
+    /// examines every pair that it compares. It adds a pair with [`Evidence::add`] and `BodyFacts::Examined` where
+    /// something differs; and no `BodyFacts` at all where a party did not answer, or with another status.
     pub evidence: Evidence,
+    /// The candidate's latency over the primary's, pair by pair, over the pairs of `log_latency_ratio`.
+    pub latency_ratio: Histogram,
+    /// How many answers of the control were errors; copies that were never routed or seen are none.
+    pub control_errors: u64,
     /// How many pairs had which statuses.
     pub statuses: BTreeMap<Statuses, u64>,
-}
-
-/// The statuses of a pair. 0 stands for no answer, or for no control.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Statuses {
-    /// The primary's.
-    pub primary: u16,
-    /// The candidate's.
-    pub candidate: u16,
-    /// The control's.
-    pub control: u16,
 }
 
 /// A report as bytes. Equal reports have equal bytes.

@@ -58,7 +58,7 @@ impl Kind {
             (Kind::Report, 12) => Kind::Dropped,
             (Kind::ShadowReport, 5) => Kind::EndpointReport,
             (Kind::EndpointReport, 3) => Kind::Statuses,
-            (Kind::EndpointReport, 7 | 8) => Kind::Histogram,
+            (Kind::EndpointReport, 7 | 8 | 10) => Kind::Histogram,
             (Kind::Histogram, _) => Kind::Numbers,
             (Kind::SampledPair, 8..=10) => Kind::SampledAnswer,
             (Kind::SampledAnswer, 6) => Kind::Observed,

@@ -5,12 +5,13 @@ use fastrand::Rng;
 use proptest::prelude::*;
 use prost::Message;
 use umbra_compare::evidence::{BodyFacts, Differs, Facts};
+use umbra_compare::outcome::Outcome;
+use umbra_compare::report::part::Statuses;
 use umbra_policy::pair::PairId;
 use umbra_wire::proto::telemetry::v1 as proto;
 use umbra_wire::telemetry::answer::{SampledAnswer, SampledPair};
-use umbra_wire::telemetry::outcome::Outcome;
 use umbra_wire::telemetry::{
-    EndpointReport, MAX_COUNT, MAX_REPORT_BYTES, Report, ReportError, ShadowReport, Statuses, decode, encode,
+    EndpointReport, MAX_COUNT, MAX_REPORT_BYTES, Report, ReportError, ShadowReport, decode, encode,
 };
 
 /// A report as a worker makes it.
@@ -59,6 +60,8 @@ fn endpoint_report(random: &mut Rng) -> EndpointReport {
             body: random.bool().then_some(body),
             latency_us: random.bool().then(|| (random.f64() * 1e6, random.f64() * 1e6)),
         });
+        report.latency_ratio.add(random.f64() * 3.0);
+        report.control_errors += u64::from(random.bool());
         let statuses = Statuses { primary: 200, candidate: random.u16(0..600), control: 0 };
         *report.statuses.entry(statuses).or_default() += 1;
     }
@@ -111,6 +114,8 @@ proptest! {
         for seed in seeds {
             let other = endpoint_report(&mut Rng::with_seed(seed));
             sum.evidence.merge(&other.evidence);
+            sum.latency_ratio.merge(&other.latency_ratio);
+            sum.control_errors += other.control_errors;
             for (statuses, count) in other.statuses {
                 *sum.statuses.entry(statuses).or_default() += count;
             }
@@ -155,6 +160,8 @@ fn refused(spoil: impl FnOnce(&mut proto::ReportRequest)) -> String {
         primary_latency: Some(histogram.clone()),
         shadow_latency: Some(histogram),
         log_latency_ratio: Some(proto::Moments { count: 4, mean: 0.1, sum_of_squares: 0.2 }),
+        latency_ratio: None,
+        control_errors: 2,
     };
     let shadow = proto::ShadowReport {
         shadow: "a".to_owned(),
@@ -246,6 +253,7 @@ fn every_bad_field_is_named() {
             |m| endpoint(m).log_latency_ratio.as_mut().unwrap().sum_of_squares = -1.0,
             "shadows[0].endpoints[0].log_latency_ratio.sum_of_squares: cannot be",
         ),
+        (|m| endpoint(m).control_errors = 6, "shadows[0].endpoints[0].control_errors: is more than 5"),
         (|m| m.pairs[0].pair.push(1), "pairs[0].pair: must have 16 bytes, not 17"),
         (|m| m.pairs[0].weight = 0.5, "pairs[0].weight: must be 1 to 1000000000"),
         (|m| m.pairs[0].weight = f64::INFINITY, "pairs[0].weight: must be 1 to 1000000000"),

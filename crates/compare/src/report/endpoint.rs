@@ -33,7 +33,7 @@ impl Endpoint {
     }
 
     /// Adds what was counted of other pairs.
-    pub(super) fn merge(&mut self, other: &Endpoint) {
+    pub fn merge(&mut self, other: &Endpoint) {
         self.part.merge(&other.part);
         self.fields.merge(&other.fields);
         self.truncated += other.truncated;

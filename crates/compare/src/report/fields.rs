@@ -89,6 +89,12 @@ impl Fields {
         self.seen.iter().map(|((path, kind), count)| (Field { path, kind: *kind }, count))
     }
 
+    /// Adds what was counted of one field in other pairs, as it was kept.
+    pub fn add_count(&mut self, field: &Field<'_>, count: &FieldCount) {
+        let key = self.key(field, 0);
+        self.seen.entry(key).or_default().merge(count);
+    }
+
     /// Counts the fields of a pair, of which this endpoint has compared `compared` before, and says who differs over
     /// noise.
     ///
@@ -121,9 +127,8 @@ impl Fields {
 
     /// Adds what was counted of other pairs.
     pub fn merge(&mut self, other: &Fields) {
-        for ((path, kind), count) in &other.seen {
-            let key = self.key(&Field { path, kind: *kind }, 0);
-            self.seen.entry(key).or_default().merge(count);
+        for (field, count) in other.iter() {
+            self.add_count(&field, count);
         }
     }
 

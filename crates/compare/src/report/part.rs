@@ -146,7 +146,8 @@ impl Part {
         self.examples.add(seen.pair, facts);
     }
 
-    pub(super) fn merge(&mut self, other: &Part) {
+    /// Adds what was counted of other pairs.
+    pub fn merge(&mut self, other: &Part) {
         self.evidence.merge(&other.evidence);
         self.candidate_outcomes.merge(&other.candidate_outcomes);
         self.control_outcomes.merge(&other.control_outcomes);

@@ -84,9 +84,11 @@ pub struct Outcomes {
     pub late: u64,
     #[prost(uint64, tag = "8")]
     pub dropped: u64,
+    #[prost(uint64, tag = "9")]
+    pub no_answer: u64,
 }
-/// The pairs of one endpoint. A pair is a mirrored request that the primary answered, and of which it is known
-/// whether the candidate did.
+/// The pairs of one endpoint. A pair is a mirrored request that the primary answered, and that the candidate answered
+/// or failed to; copies that were not routed, never seen or dropped make none.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct EndpointReport {
     /// `GET /users/{id}`
@@ -97,14 +99,15 @@ pub struct EndpointReport {
     /// At most 64; what is over is in `pairs` alone.
     #[prost(message, repeated, tag = "3")]
     pub statuses: ::prost::alloc::vec::Vec<Statuses>,
-    /// The candidate's errors against the primary's. An error is no answer, a status from 500 up, or a gRPC status
-    /// that stands for one.
+    /// The candidate's errors against the primary's. An error is no answer, a status from 500 up, or one of the gRPC
+    /// statuses UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS.
     #[prost(message, optional, tag = "4")]
     pub errors: ::core::option::Option<Discordance>,
     /// Statuses other than the primary's: the candidate's against the control's.
     #[prost(message, optional, tag = "5")]
     pub status: ::core::option::Option<Discordance>,
-    /// Bodies whose digest is other than the primary's: the candidate's against the control's.
+    /// Answers that differ from the primary's by the digest of the body, or in a header that the shadow compares: the
+    /// candidate's against the control's. Over the pairs in which all parties answered with one status.
     #[prost(message, optional, tag = "6")]
     pub digests: ::core::option::Option<Discordance>,
     /// Microseconds to the end of the answer, over the pairs with two answers.
@@ -114,6 +117,12 @@ pub struct EndpointReport {
     pub shadow_latency: ::core::option::Option<Histogram>,
     #[prost(message, optional, tag = "9")]
     pub log_latency_ratio: ::core::option::Option<Moments>,
+    /// Of the candidate's latency over the primary's, over the same pairs.
+    #[prost(message, optional, tag = "10")]
+    pub latency_ratio: ::core::option::Option<Histogram>,
+    /// Errors of the control, of which copies that were never routed or seen are none.
+    #[prost(uint64, tag = "11")]
+    pub control_errors: u64,
 }
 /// How many pairs had these statuses. 0 stands for no answer, or for no control.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -245,6 +254,8 @@ pub enum Outcome {
     Late = 7,
     /// The worker had no room for the observation.
     Dropped = 8,
+    /// There is no answer, and nothing says why.
+    NoAnswer = 9,
 }
 impl Outcome {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -262,6 +273,7 @@ impl Outcome {
             Self::NeverSeen => "OUTCOME_NEVER_SEEN",
             Self::Late => "OUTCOME_LATE",
             Self::Dropped => "OUTCOME_DROPPED",
+            Self::NoAnswer => "OUTCOME_NO_ANSWER",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -276,6 +288,7 @@ impl Outcome {
             "OUTCOME_NEVER_SEEN" => Some(Self::NeverSeen),
             "OUTCOME_LATE" => Some(Self::Late),
             "OUTCOME_DROPPED" => Some(Self::Dropped),
+            "OUTCOME_NO_ANSWER" => Some(Self::NoAnswer),
             _ => None,
         }
     }

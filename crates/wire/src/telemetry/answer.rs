@@ -1,8 +1,7 @@
 //! Sampled pairs: what was answered, word for word.
 
+use umbra_compare::outcome::Outcome;
 use umbra_policy::pair::PairId;
-
-use crate::telemetry::outcome::Outcome;
 
 /// One pair, picked at random among those like it.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,46 +51,4 @@ pub struct SampledAnswer {
     pub truncated: bool,
     /// Of the whole body.
     pub digest: Option<[u8; 16]>,
-}
-
-impl SampledAnswer {
-    /// Whether it counts as an error: see [`is_error`].
-    #[must_use]
-    pub fn is_error(&self) -> bool {
-        self.outcome != Outcome::Answered || is_error(self.status, self.grpc_status)
-    }
-}
-
-/// Whether an answer is an error: a status from 500 up, or a gRPC status that stands for one, which are those that
-/// `google/rpc/code.proto` maps to 5xx. Both sides count by this one rule.
-#[must_use]
-pub fn is_error(status: u16, grpc_status: Option<u32>) -> bool {
-    // UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS
-    status >= 500 || grpc_status.is_some_and(|code| matches!(code, 2 | 4 | 12..=15))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_are_those_of_the_server() {
-        let cases = [
-            (200, None, false),
-            (404, None, false),
-            (499, None, false),
-            (500, None, true),
-            (503, Some(0), true),
-            (200, Some(0), false),
-            (200, Some(5), false),
-            (200, Some(13), true),
-            (200, Some(14), true),
-            (200, Some(16), false),
-        ];
-        for (status, grpc_status, expected) in cases {
-            assert_eq!(is_error(status, grpc_status), expected, "{status} {grpc_status:?}");
-        }
-        let unanswered = SampledAnswer { outcome: Outcome::Reset, ..SampledAnswer::default() };
-        assert!(unanswered.is_error());
-    }
 }

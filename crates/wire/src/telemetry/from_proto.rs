@@ -5,14 +5,14 @@ mod pair;
 
 use std::collections::BTreeMap;
 
+use umbra_compare::outcome::Outcomes;
 use umbra_policy::FieldError;
 
 use crate::fields::{At, Errors};
 use crate::proto::telemetry::v1 as proto;
-use crate::telemetry::outcome::{Outcome, Outcomes};
 use crate::telemetry::{
     EndpointReport, MAX_COUNT, MAX_DROPPED, MAX_ENDPOINT_BYTES, MAX_ENDPOINTS, MAX_PAIRS, Report,
-    ShadowReport,
+    ShadowReport, outcome,
 };
 
 /// The longest that an Envoy is known by, in bytes; also of a policy's version.
@@ -125,20 +125,9 @@ impl EndpointReport {
 }
 
 fn outcomes(message: Option<proto::Outcomes>, at: At<'_>, errors: &mut Errors) -> Outcomes {
-    let message = message.unwrap_or_default();
-    let mut outcomes = Outcomes::default();
-    for (outcome, count) in [
-        (Outcome::Answered, message.answered),
-        (Outcome::ConnectFailure, message.connect_failure),
-        (Outcome::Reset, message.reset),
-        (Outcome::Timeout, message.timeout),
-        (Outcome::NotRouted, message.not_routed),
-        (Outcome::NeverSeen, message.never_seen),
-        (Outcome::Late, message.late),
-        (Outcome::Dropped, message.dropped),
-    ] {
+    let outcomes = outcome::outcomes(&message.unwrap_or_default());
+    for (outcome, count) in outcomes.seen() {
         bounded(count, MAX_COUNT, at.field(outcome.name()), errors);
-        outcomes.add(outcome, count);
     }
     outcomes
 }

@@ -1,11 +1,11 @@
 //! Plain reports → protobuf.
 
 use umbra_compare::evidence::{BodyEvidence, Discordance};
+use umbra_compare::outcome::Outcomes;
 
 use crate::proto::telemetry::v1 as proto;
 use crate::telemetry::answer::{SampledAnswer, SampledPair};
-use crate::telemetry::outcome::{Outcome, Outcomes};
-use crate::telemetry::{EndpointReport, Report, ShadowReport, histogram};
+use crate::telemetry::{EndpointReport, Report, ShadowReport, histogram, outcome};
 
 pub(super) fn report(report: &Report) -> proto::ReportRequest {
     let dropped = |(reason, count): (&String, &u64)| proto::Dropped { reason: reason.clone(), count: *count };
@@ -36,17 +36,7 @@ fn shadow(name: &str, report: &ShadowReport) -> proto::ShadowReport {
 }
 
 fn outcomes(outcomes: &Outcomes) -> Option<proto::Outcomes> {
-    let counts = proto::Outcomes {
-        answered: outcomes.get(Outcome::Answered),
-        connect_failure: outcomes.get(Outcome::ConnectFailure),
-        reset: outcomes.get(Outcome::Reset),
-        timeout: outcomes.get(Outcome::Timeout),
-        not_routed: outcomes.get(Outcome::NotRouted),
-        never_seen: outcomes.get(Outcome::NeverSeen),
-        late: outcomes.get(Outcome::Late),
-        dropped: outcomes.get(Outcome::Dropped),
-    };
-    (counts != proto::Outcomes::default()).then_some(counts)
+    (outcomes.total() > 0).then(|| outcome::counts(outcomes))
 }
 
 impl EndpointReport {
@@ -75,6 +65,8 @@ impl EndpointReport {
                 mean: moments.mean,
                 sum_of_squares: moments.sum_of_squares,
             }),
+            latency_ratio: Some(histogram::to_proto(&self.latency_ratio)),
+            control_errors: self.control_errors,
         }
     }
 }
@@ -108,7 +100,7 @@ fn answer(answer: &SampledAnswer) -> proto::SampledAnswer {
     let header =
         |(name, value): &(String, Vec<u8>)| proto::Header { name: name.clone(), value: value.clone() };
     proto::SampledAnswer {
-        outcome: answer.outcome.to_proto() as i32,
+        outcome: outcome::to_proto(answer.outcome) as i32,
         status: answer.status.into(),
         grpc_status: answer.grpc_status,
         headers_us: answer.headers_us,

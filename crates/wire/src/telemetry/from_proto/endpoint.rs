@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use umbra_compare::confidence::mean::Moments;
 use umbra_compare::evidence::{BodyEvidence, Discordance, Evidence};
 use umbra_compare::histogram::Histogram;
+use umbra_compare::report::part::Statuses;
 
 use super::{bounded, most};
 use crate::fields::{At, Errors};
 use crate::proto::telemetry::v1 as proto;
-use crate::telemetry::{EndpointReport, MAX_COUNT, MAX_STATUSES, Statuses, histogram};
+use crate::telemetry::{EndpointReport, MAX_COUNT, MAX_STATUSES, histogram};
 
 /// How large the numbers may be.
 pub(super) struct Bounds {
@@ -56,7 +57,9 @@ pub(super) fn endpoint(
     if evidence.primary_latency.count() != evidence.shadow_latency.count() {
         errors.add(at.field("shadow_latency"), "must count as many as primary_latency");
     }
-    Some(EndpointReport { evidence, statuses })
+    bounded(message.control_errors, pairs, at.field("control_errors"), errors);
+    let latency_ratio = latency(&message.latency_ratio, pairs, at.field("latency_ratio"), errors)?;
+    Some(EndpointReport { evidence, latency_ratio, control_errors: message.control_errors, statuses })
 }
 
 fn statuses(

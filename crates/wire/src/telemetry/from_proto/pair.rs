@@ -6,8 +6,7 @@ use super::{MAX_TIME_MS, bounded, endpoint_name, most, name};
 use crate::fields::{At, Errors, each};
 use crate::proto::telemetry::v1 as proto;
 use crate::telemetry::answer::{SampledAnswer, SampledPair};
-use crate::telemetry::outcome::Outcome;
-use crate::telemetry::{MAX_COUNT, MAX_HEADER_BYTES, MAX_HEADERS, MAX_PATH_BYTES};
+use crate::telemetry::{MAX_COUNT, MAX_HEADER_BYTES, MAX_HEADERS, MAX_PATH_BYTES, outcome};
 
 /// Longer methods are made up.
 const MAX_METHOD_BYTES: usize = 32;
@@ -70,7 +69,7 @@ fn required(message: Option<proto::SampledAnswer>, at: At<'_>, errors: &mut Erro
 }
 
 fn answer(message: proto::SampledAnswer, at: At<'_>, errors: &mut Errors) -> Option<SampledAnswer> {
-    let outcome = Outcome::from_proto(message.outcome);
+    let outcome = outcome::from_proto(message.outcome);
     if outcome.is_none() {
         errors.add(at.field("outcome"), "is not an outcome");
     }
