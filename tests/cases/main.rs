@@ -8,6 +8,7 @@ mod copies;
 mod faults;
 mod guards;
 mod harness;
+mod impostors;
 mod leader;
 mod loops;
 mod odd;

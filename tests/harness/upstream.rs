@@ -213,6 +213,9 @@ async fn record(request: Request<Incoming>) -> Recorded {
     let at = Instant::now();
     let (head, mut incoming) = request.into_parts();
     let (mut body, mut trailers, mut complete) = (Vec::new(), Vec::new(), true);
+    let content_type = head.headers.get("content-type").map(HeaderValue::as_bytes);
+    // A stream's requests may have no end, and a server of another kind does not wait for it.
+    let stream = content_type.is_some_and(|kind| kind.starts_with(b"application/grpc"));
     while let Some(frame) = incoming.frame().await {
         match frame.map(Frame::into_data) {
             Ok(Ok(data)) => body.extend_from_slice(&data),
@@ -223,6 +226,10 @@ async fn record(request: Request<Incoming>) -> Recorded {
                 complete = false;
                 break;
             }
+        }
+        if stream {
+            complete = false;
+            break;
         }
     }
     let host = head.headers.get("host");

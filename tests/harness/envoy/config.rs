@@ -30,6 +30,8 @@ pub struct EnvoyOptions {
     pub concurrency: u32,
     /// Whether the filter is in it, and the mirror policies.
     pub umbra: bool,
+    /// Another wasm module in the place of the filter.
+    pub module: Option<PathBuf>,
     /// Where the control plane is.
     pub control_plane: Option<ControlPlaneLink>,
     /// `max_staleness` of the plugin configuration.
@@ -111,6 +113,7 @@ impl EnvoyOptions {
             metadata: Vec::new(),
             concurrency: 1,
             umbra: true,
+            module: None,
             control_plane: None,
             max_staleness: "10m",
             fallback: None,
@@ -132,6 +135,7 @@ impl EnvoyOptions {
             plugin["policy"] = json!({"resources": resources});
         }
         let name = format!("umbra-{role}");
+        let module = self.module.clone().unwrap_or_else(environment::filter);
         let string = "type.googleapis.com/google.protobuf.StringValue";
         json!({
             "name": name,
@@ -144,7 +148,7 @@ impl EnvoyOptions {
                     "vm_config": {
                         "vm_id": "umbra",
                         "runtime": "envoy.wasm.runtime.v8",
-                        "code": {"local": {"filename": environment::filter()}},
+                        "code": {"local": {"filename": module}},
                         "configuration": {"@type": string, "value": self.vm_configuration},
                     },
                     "configuration": {"@type": string, "value": plugin.to_string()},
