@@ -2,6 +2,7 @@
 //! that was acknowledged is lost.
 
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -46,15 +47,24 @@ impl Traffic {
     }
 }
 
-/// Waits until copies stop and the filter says why.
+/// Waits until copies stop and the filter says why. Other traffic may go on meanwhile.
 async fn goes_stale(mesh: &Mesh) {
+    let of = |all: &BTreeMap<String, u64>, name: &str| all.get(name).copied().unwrap_or(0);
     eventually(SOON, "every share counts as 0", async || {
-        let before = mesh.envoy.umbra("mirrored").await;
-        let stale = mesh.envoy.umbra("skipped.stale").await;
+        let before = mesh.envoy.umbra_all().await;
         repeat(mesh.envoy.port(), 20, &Request::get("/probe")).await;
-        mesh.envoy.umbra_reaches("skipped.stale", mesh.envoy.umbra("skipped.stale").await).await;
-        let more = mesh.envoy.umbra("mirrored").await - before;
-        if more == 0 && stale > 0 { Ok(()) } else { Err(format!("{more} mirrored, {stale} stale")) }
+        // A worker tells Envoy all of its counts at once: those of these requests, and what became of them.
+        let after = eventually(SOON, "the probes are counted", async || {
+            let after = mesh.envoy.umbra_all().await;
+            let more = of(&after, "requests") - of(&before, "requests");
+            if more >= 20 { Ok(after) } else { Err(more) }
+        })
+        .await;
+        let more = |name: &str| of(&after, name) - of(&before, name);
+        match (more("mirrored"), more("skipped.stale")) {
+            (0, 1..) => Ok(()),
+            seen => Err(format!("mirrored and stale: {seen:?}")),
+        }
     })
     .await;
 }
