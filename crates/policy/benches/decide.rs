@@ -75,6 +75,7 @@ fn spec(rules: usize) -> PolicySpec {
             max_rps: None,
         },
         request: CopySpec::default(),
+        compare: None,
     });
     PolicySpec { stamps: stamps.collect(), shadows: shadows.collect(), ..PolicySpec::default() }
 }

@@ -5,7 +5,7 @@ use crate::decide::Skip;
 use crate::policy::StampId;
 use crate::request::{BodyLength, RequestView};
 use crate::share::{Salt, Share};
-use crate::spec::{CopySpec, GuardSpec, SampleBy, SampleSpec, ShadowSpec};
+use crate::spec::{CompareSpec, CopySpec, GuardSpec, SampleBy, SampleSpec, ShadowSpec};
 use crate::validate::{
     At, Errors, check_cluster, check_cookie_name, check_header_value, check_method, check_name, header_name,
 };
@@ -15,6 +15,15 @@ const MAX_ITEMS: usize = 100;
 
 /// The longest salt, in bytes.
 const MAX_SALT_BYTES: usize = 253;
+
+/// The most compared headers and endpoint templates.
+const MAX_COMPARED: usize = 1_000;
+
+/// Several bodies of this length are held in a worker's memory at once.
+const MAX_BODY_BYTES: u64 = 16 << 20;
+
+/// The longest endpoint template, in bytes.
+const MAX_TEMPLATE_BYTES: usize = 2_048;
 
 /// Headers that say where the message ends or what becomes of its connection. Changing one on a copy would
 /// make it a different message, or two.
@@ -37,6 +46,7 @@ pub struct Shadow {
     salt: Salt,
     guard: GuardSpec,
     copy: CopySpec,
+    compare: Option<CompareSpec>,
 }
 
 impl Shadow {
@@ -90,6 +100,18 @@ impl Shadow {
         &self.copy
     }
 
+    /// What is observed of the answers, where anything is. Names of headers are in lower case.
+    pub fn compare(&self) -> Option<&CompareSpec> {
+        self.compare.as_ref()
+    }
+
+    /// Whether the answers to a request of this shadow are observed, by the request's own random number, uniform in all 64
+    /// bits. Independent of the share by which the request was mirrored: take another number than that one.
+    pub fn compares(&self, random: u64) -> bool {
+        let share = self.compare.as_ref().and_then(|compare| Share::from_ppm(compare.share_ppm));
+        share.is_some_and(|share| share.takes(random))
+    }
+
     /// Validates; everything wrong is noted in `errors`, and the result is then of no use.
     pub(crate) fn build(
         spec: ShadowSpec,
@@ -119,6 +141,7 @@ impl Shadow {
             sample,
             guard: spec.guard,
             copy: build_copy(spec.request, at.field("request"), errors),
+            compare: spec.compare.and_then(|compare| build_compare(compare, at.field("compare"), errors)),
         }
     }
 
@@ -244,4 +267,31 @@ fn build_copy(mut copy: CopySpec, at: At<'_>, errors: &mut Errors) -> CopySpec {
         }
     }
     copy
+}
+
+/// `None` also where nothing is ever compared, so that nobody has to ask again.
+fn build_compare(mut compare: CompareSpec, at: At<'_>, errors: &mut Errors) -> Option<CompareSpec> {
+    let ppm = compare.share_ppm;
+    if Share::from_ppm(ppm).is_none() {
+        errors.add(at.field("share_ppm"), format!("{ppm} is out of range: give 0 to 1000000"));
+    }
+    if compare.max_body_bytes > MAX_BODY_BYTES {
+        errors.add(at.field("max_body_bytes"), format!("is over {MAX_BODY_BYTES}"));
+    }
+    if errors.at_most(at.field("headers"), compare.headers.len(), MAX_COMPARED) {
+        for (position, name) in compare.headers.iter_mut().enumerate() {
+            if let Some(lower_case) = errors.keep(at.item("headers", position), header_name(name)) {
+                *name = lower_case;
+            }
+        }
+    }
+    if errors.at_most(at.field("endpoints"), compare.endpoints.len(), MAX_COMPARED) {
+        for (position, template) in compare.endpoints.iter().enumerate() {
+            if !template.starts_with('/') || template.len() > MAX_TEMPLATE_BYTES {
+                let message = format!("is not a path of at most {MAX_TEMPLATE_BYTES} bytes");
+                errors.add(at.item("endpoints", position), message);
+            }
+        }
+    }
+    (ppm > 0).then_some(compare)
 }

@@ -117,6 +117,8 @@ pub struct ShadowSpec {
     pub guard: GuardSpec,
     /// What happens to the headers of the copies.
     pub request: CopySpec,
+    /// What is observed of the answers; `None` compares nothing.
+    pub compare: Option<CompareSpec>,
 }
 
 /// What a share is a share of, and the salt that decides which part of it.
@@ -161,4 +163,31 @@ pub struct CopySpec {
     pub remove_headers: Vec<String>,
     /// Replaces what is there.
     pub set_headers: Vec<(String, String)>,
+}
+
+/// What a filter observes of the primary's and the shadow's answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CompareSpec {
+    /// How many of the shadowed requests, in parts per million, 0 to 1,000,000.
+    pub share_ppm: u32,
+    /// What is looked at of the bodies.
+    pub body: BodySpec,
+    /// The most that is kept of one body where [`BodySpec::Full`] keeps any, in bytes.
+    pub max_body_bytes: u64,
+    /// Response headers that are compared. Lower-case names.
+    pub headers: Vec<String>,
+    /// Path templates that group requests into endpoints; where none fits, one is inferred.
+    pub endpoints: Vec<String>,
+}
+
+/// What is looked at of a body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BodySpec {
+    /// Nothing.
+    #[default]
+    None,
+    /// Its length and a digest.
+    Digest,
+    /// The same, and of sampled pairs the body itself.
+    Full,
 }

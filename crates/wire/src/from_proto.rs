@@ -2,8 +2,8 @@
 
 use umbra_policy::FieldError;
 use umbra_policy::spec::{
-    ClauseSpec, CopySpec, FieldSpec, GuardSpec, PathSpec, PolicySpec, SampleBy, SampleSpec, ShadowSpec,
-    StampSpec, ValueSpec,
+    BodySpec, ClauseSpec, CompareSpec, CopySpec, FieldSpec, GuardSpec, PathSpec, PolicySpec, SampleBy,
+    SampleSpec, ShadowSpec, StampSpec, ValueSpec,
 };
 
 use crate::fields::{At, Errors, each};
@@ -88,6 +88,7 @@ fn shadow(message: proto::Shadow, at: At<'_>, errors: &mut Errors) -> Option<Sha
         sample: sample?,
         guard: guard?,
         request: copy(message.request.unwrap_or_default()),
+        compare: message.compare.map(compare),
     })
 }
 
@@ -127,4 +128,19 @@ fn guard(message: Option<proto::Guard>, at: At<'_>, errors: &mut Errors) -> Opti
 fn copy(message: proto::Copy) -> CopySpec {
     let set_headers = message.set_headers.into_iter().map(|header| (header.name, header.value)).collect();
     CopySpec { remove_headers: message.remove_headers, set_headers }
+}
+
+fn compare(message: proto::Compare) -> CompareSpec {
+    let body = match message.body() {
+        proto::BodyMode::None => BodySpec::None,
+        proto::BodyMode::Digest => BodySpec::Digest,
+        proto::BodyMode::Full => BodySpec::Full,
+    };
+    CompareSpec {
+        share_ppm: message.share_ppm,
+        body,
+        max_body_bytes: message.max_body_bytes,
+        headers: message.headers,
+        endpoints: message.endpoints,
+    }
 }

@@ -1,8 +1,8 @@
 //! `PolicySpec` → protobuf. Total: every specification has a message.
 
 use umbra_policy::spec::{
-    ClauseSpec, CopySpec, FieldSpec, GuardSpec, PathSpec, PolicySpec, SampleBy, SampleSpec, ShadowSpec,
-    StampSpec, ValueSpec,
+    BodySpec, ClauseSpec, CompareSpec, CopySpec, FieldSpec, GuardSpec, PathSpec, PolicySpec, SampleBy,
+    SampleSpec, ShadowSpec, StampSpec, ValueSpec,
 };
 
 use crate::proto::policy::v1 as proto;
@@ -67,6 +67,7 @@ fn shadow(spec: &ShadowSpec) -> proto::Shadow {
         sample: Some(sample(&spec.sample)),
         guard: Some(guard(&spec.guard)),
         request: Some(copy(&spec.request)),
+        compare: spec.compare.as_ref().map(compare),
     }
 }
 
@@ -97,4 +98,19 @@ fn copy(spec: &CopySpec) -> proto::Copy {
         .map(|(name, value)| proto::Header { name: name.clone(), value: value.clone() })
         .collect();
     proto::Copy { remove_headers: spec.remove_headers.clone(), set_headers }
+}
+
+fn compare(spec: &CompareSpec) -> proto::Compare {
+    let body = match spec.body {
+        BodySpec::None => proto::BodyMode::None,
+        BodySpec::Digest => proto::BodyMode::Digest,
+        BodySpec::Full => proto::BodyMode::Full,
+    };
+    proto::Compare {
+        share_ppm: spec.share_ppm,
+        body: body.into(),
+        max_body_bytes: spec.max_body_bytes,
+        headers: spec.headers.clone(),
+        endpoints: spec.endpoints.clone(),
+    }
 }

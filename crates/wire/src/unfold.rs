@@ -22,6 +22,7 @@ pub(crate) enum Kind {
     Shadow,
     Guard,
     Copy,
+    Compare,
     /// A header to set.
     Header,
     Resource,
@@ -51,6 +52,7 @@ impl Kind {
             (Kind::Clause, 4..=6) => Kind::Field,
             (Kind::Shadow, 8) => Kind::Guard,
             (Kind::Shadow, 9) => Kind::Copy,
+            (Kind::Shadow, 10) => Kind::Compare,
             (Kind::Copy, 2) => Kind::Header,
             (Kind::Response, 2) => Kind::Resource,
             (Kind::Report, 10) => Kind::ShadowReport,
@@ -77,6 +79,7 @@ impl Kind {
             Kind::Shadow => size_of::<policy::Shadow>(),
             Kind::Guard => size_of::<policy::Guard>(),
             Kind::Copy => size_of::<policy::Copy>(),
+            Kind::Compare => size_of::<policy::Compare>(),
             Kind::Header => size_of::<policy::Header>(),
             Kind::Resource => size_of::<delta::Resource>(),
             Kind::Report => size_of::<telemetry::ReportRequest>(),

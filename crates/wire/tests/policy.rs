@@ -6,8 +6,8 @@ use proptest::option;
 use proptest::prelude::*;
 use prost::Message;
 use umbra_policy::spec::{
-    ClauseSpec, CopySpec, FieldSpec, GuardSpec, PathSpec, PolicySpec, SampleBy, SampleSpec, ShadowSpec,
-    StampSpec, ValueSpec,
+    BodySpec, ClauseSpec, CompareSpec, CopySpec, FieldSpec, GuardSpec, PathSpec, PolicySpec, SampleBy,
+    SampleSpec, ShadowSpec, StampSpec, ValueSpec,
 };
 use umbra_wire::proto::policy::v1 as proto;
 use umbra_wire::{DecodeError, MAX_POLICY_BYTES, decode, encode};
@@ -77,8 +77,19 @@ fn shadow() -> impl Strategy<Value = ShadowSpec> {
     let request = (vec(text(), 0..3), vec((text(), text()), 0..3))
         .prop_map(|(remove_headers, set_headers)| CopySpec { remove_headers, set_headers });
     let names = (text(), vec(text(), 0..3), text(), option::of(text()));
-    (names, any::<bool>(), any::<u32>(), sample, guard, request).prop_map(
-        |((name, stamps, target_cluster, control_cluster), enabled, share_ppm, sample, guard, request)| {
+    let body = prop_oneof![Just(BodySpec::None), Just(BodySpec::Digest), Just(BodySpec::Full)];
+    let compare = (any::<u32>(), body, any::<u64>(), vec(text(), 0..3), vec(text(), 0..3)).prop_map(
+        |(share_ppm, body, max_body_bytes, headers, endpoints)| CompareSpec {
+            share_ppm,
+            body,
+            max_body_bytes,
+            headers,
+            endpoints,
+        },
+    );
+    (names, any::<bool>(), any::<u32>(), sample, guard, request, option::of(compare)).prop_map(
+        |(names, enabled, share_ppm, sample, guard, request, compare)| {
+            let (name, stamps, target_cluster, control_cluster) = names;
             ShadowSpec {
                 name,
                 stamps,
@@ -89,6 +100,7 @@ fn shadow() -> impl Strategy<Value = ShadowSpec> {
                 sample,
                 guard,
                 request,
+                compare,
             }
         },
     )

@@ -111,6 +111,7 @@ pub(crate) fn shadow(name: &str) -> ShadowSpec {
             max_rps: None,
         },
         request: CopySpec::default(),
+        compare: None,
     }
 }
 

@@ -1,9 +1,11 @@
 //! What a policy may not hold, and the path that each error names.
 
-use umbra_policy::spec::{ClauseSpec, PathSpec, PolicySpec, SampleBy, ShadowSpec, StampSpec, ValueSpec};
+use umbra_policy::spec::{
+    BodySpec, ClauseSpec, CompareSpec, PathSpec, PolicySpec, SampleBy, ShadowSpec, StampSpec, ValueSpec,
+};
 use umbra_policy::{FieldError, Policy};
 
-use crate::support::{field, shadow, stamp_for_all};
+use crate::support::{field, shadow, shadowed, stamp_for_all};
 
 /// Asserts the paths of the errors, in order, and part of each message.
 fn check_errors(spec: PolicySpec, expected: &[(&str, &str)]) {
@@ -335,4 +337,42 @@ fn header_names_are_kept_in_lower_case() {
     assert_eq!(shadow.sample().by, SampleBy::Header("x-key".into()));
     assert_eq!(shadow.copy().remove_headers, ["authorization"]);
     assert_eq!(shadow.copy().set_headers, [("x-env".to_owned(), "Shadow".to_owned())]);
+}
+
+#[test]
+fn what_is_compared() {
+    let compared = |compare| ShadowSpec { compare: Some(compare), ..shadow("b") };
+    shadow_errors(
+        compared(CompareSpec {
+            share_ppm: 1_000_000,
+            body: BodySpec::Full,
+            max_body_bytes: 16 << 20,
+            headers: vec!["Content-Type".into()],
+            endpoints: vec!["/users/{id}".into()],
+        }),
+        &[],
+    );
+    shadow_errors(
+        compared(CompareSpec {
+            share_ppm: 1_000_001,
+            max_body_bytes: (16 << 20) + 1,
+            headers: vec!["a b".into(), "x-umbra-pair".into()],
+            endpoints: vec!["users".into()],
+            ..CompareSpec::default()
+        }),
+        &[
+            ("compare.share_ppm", "out of range"),
+            ("compare.max_body_bytes", "is over"),
+            ("compare.headers[0]", "not a header name"),
+            ("compare.headers[1]", "own headers"),
+            ("compare.endpoints[0]", "not a path"),
+        ],
+    );
+    let shares = [None, Some(0), Some(500_000), Some(1_000_000)].map(|ppm| {
+        let compare = ppm.map(|share_ppm| CompareSpec { share_ppm, ..CompareSpec::default() });
+        let policy = shadowed(vec![ShadowSpec { compare, ..shadow("a") }]);
+        let shadow = &policy.shadows()[0];
+        [0, 1 << 63, u64::MAX].map(|random| shadow.compares(random))
+    });
+    assert_eq!(shares, [[false; 3], [false; 3], [true, false, false], [true; 3]]);
 }

@@ -7,13 +7,13 @@ use crate::percent::Percent;
 /// How the shadow's responses are compared with the primary's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Compare {
-    /// Of the shadowed requests.
+    /// Of the shadowed requests. Left out: 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percent: Option<Percent>,
-    /// What is looked at of the bodies.
+    /// What is looked at of the bodies. Left out: digests, so that bodies stay where they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<BodyComparison>,
-    /// Of longer bodies only so many bytes are looked at.
+    /// Of longer bodies only so many bytes are looked at. Left out: 65,536.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_body_bytes: Option<u64>,
     /// The response headers that are compared.

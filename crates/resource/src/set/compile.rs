@@ -1,17 +1,22 @@
 //! From manifests to the policy: defaults are applied here, and nowhere else.
 
+use umbra_policy::share::WHOLE_PPM;
 use umbra_policy::spec::{
-    ClauseSpec, CopySpec, FieldSpec, GuardSpec, PathSpec, SampleBy as PolicySampleBy, SampleSpec, ShadowSpec,
-    StampSpec, ValueSpec,
+    BodySpec, ClauseSpec, CompareSpec, CopySpec, FieldSpec, GuardSpec, PathSpec, SampleBy as PolicySampleBy,
+    SampleSpec, ShadowSpec, StampSpec, ValueSpec,
 };
 
 use super::{NodeAttributes, override_for};
+use crate::manifest::compare::{BodyComparison, Compare};
 use crate::manifest::shadow::{CopyRequest, Guard, Sample, SampleBy};
 use crate::manifest::stamp::{Clause, FieldMatch, PathMatch, ValueMatch};
 use crate::manifest::{Shadow, Stamp};
 
 /// Only what is safe to send twice, by RFC 9110, section 9.2.1.
 const DEFAULT_METHODS: [&str; 2] = ["GET", "HEAD"];
+
+/// What is kept of one body, where bodies are kept: a page of JSON, of which a worker can hold thousands.
+const DEFAULT_MAX_BODY_BYTES: u64 = 65_536;
 
 /// A slow shadow holds up the upload of a larger body at the primary, inside Envoy.
 const DEFAULT_MAX_REQUEST_BYTES: u64 = 262_144;
@@ -33,6 +38,7 @@ pub(super) fn shadow(shadow: &Shadow, node: &NodeAttributes) -> ShadowSpec {
         sample: sample(spec.sample.as_ref(), &shadow.metadata.name),
         guard: guard(spec.guard.as_ref()),
         request: spec.request.as_ref().map(copy).unwrap_or_default(),
+        compare: Some(compare(spec.compare.as_ref())),
     }
 }
 
@@ -106,5 +112,23 @@ fn copy(request: &CopyRequest) -> CopySpec {
             .iter()
             .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
             .collect(),
+    }
+}
+
+/// Every shadowed request is compared, by digests: bodies leave the node only where somebody wrote so.
+fn compare(compare: Option<&Compare>) -> CompareSpec {
+    let percent = compare.and_then(|compare| compare.percent);
+    CompareSpec {
+        share_ppm: percent.map_or(WHOLE_PPM, |percent| percent.ppm()),
+        body: match compare.and_then(|compare| compare.body) {
+            Some(BodyComparison::Full) => BodySpec::Full,
+            None | Some(BodyComparison::Digest) => BodySpec::Digest,
+            Some(BodyComparison::None) => BodySpec::None,
+        },
+        max_body_bytes: compare.and_then(|compare| compare.max_body_bytes).unwrap_or(DEFAULT_MAX_BODY_BYTES),
+        headers: compare
+            .map(|compare| compare.headers.iter().map(|name| name.to_ascii_lowercase()).collect())
+            .unwrap_or_default(),
+        endpoints: compare.map(|compare| compare.endpoints.clone()).unwrap_or_default(),
     }
 }

@@ -43,6 +43,7 @@ fn shadow_field(path: &str, set_headers: Option<&BTreeMap<String, String>>) -> S
         "target_cluster" => "spec.target.cluster".to_owned(),
         "control_cluster" => "spec.control.cluster".to_owned(),
         "share_ppm" => "spec.percent".to_owned(),
+        "compare.share_ppm" => "spec.compare.percent".to_owned(),
         "sample.header" | "sample.cookie" => "spec.sample.name".to_owned(),
         other => {
             let header = element(other, "request.set_headers").and_then(|(position, _)| {
@@ -79,6 +80,8 @@ mod tests {
         check(&headers, "target_cluster", "spec.target.cluster");
         check(&headers, "control_cluster", "spec.control.cluster");
         check(&headers, "share_ppm", "spec.percent");
+        check(&headers, "compare.share_ppm", "spec.compare.percent");
+        check(&headers, "compare.endpoints[2]", "spec.compare.endpoints[2]");
         check(&headers, "sample.cookie", "spec.sample.name");
         check(&headers, "sample.salt", "spec.sample.salt");
         check(&headers, "guard.methods[0]", "spec.guard.methods[0]");

@@ -110,6 +110,9 @@ pub struct Shadow {
     pub guard: ::core::option::Option<Guard>,
     #[prost(message, optional, tag = "9")]
     pub request: ::core::option::Option<Copy>,
+    /// Left out: nothing is observed.
+    #[prost(message, optional, tag = "10")]
+    pub compare: ::core::option::Option<Compare>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Sample {
@@ -158,4 +161,51 @@ pub struct Header {
     pub name: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub value: ::prost::alloc::string::String,
+}
+/// What is observed of the primary's and the shadow's answers.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Compare {
+    /// Of the shadowed requests, 0 to 1,000,000.
+    #[prost(uint32, tag = "1")]
+    pub share_ppm: u32,
+    #[prost(enumeration = "BodyMode", tag = "2")]
+    pub body: i32,
+    #[prost(uint64, tag = "3")]
+    pub max_body_bytes: u64,
+    /// Lower-case names.
+    #[prost(string, repeated, tag = "4")]
+    pub headers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Path templates, such as /users/{id}.
+    #[prost(string, repeated, tag = "5")]
+    pub endpoints: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A filter takes a mode that it does not know for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum BodyMode {
+    None = 0,
+    Digest = 1,
+    Full = 2,
+}
+impl BodyMode {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::None => "BODY_MODE_NONE",
+            Self::Digest => "BODY_MODE_DIGEST",
+            Self::Full => "BODY_MODE_FULL",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "BODY_MODE_NONE" => Some(Self::None),
+            "BODY_MODE_DIGEST" => Some(Self::Digest),
+            "BODY_MODE_FULL" => Some(Self::Full),
+            _ => None,
+        }
+    }
 }
