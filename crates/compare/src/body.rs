@@ -94,6 +94,16 @@ pub fn compare(primary: &Body<'_>, shadow: &Body<'_>, rules: &Rules, limits: &Li
     Comparison { compared_as, differences, truncated, remark }
 }
 
+/// Compares the bodies of two answers as they were sent.
+pub fn compare_bytes(primary: &Body<'_>, shadow: &Body<'_>) -> Comparison {
+    Comparison {
+        compared_as: ComparedAs::Bytes,
+        differences: bytes(primary.bytes, shadow.bytes),
+        truncated: primary.truncated || shadow.truncated,
+        remark: None,
+    }
+}
+
 struct Decoded {
     bytes: Vec<u8>,
     truncated: bool,

@@ -118,10 +118,20 @@ pub struct Verdict {
 
 /// The answer alone: what [`judge`] says, for a fraction of the work.
 pub fn answer(evidence: &Evidence, gates: &Gates) -> Answer {
-    let tested =
-        measure::all(evidence, gates).into_iter().map(|measure| measure.state(&measure.interval(1.0)));
     let minimums = minimums(evidence, gates).into_iter().map(|reason| reason.state);
-    of_states(minimums.chain(tested), evidence.pairs)
+    let mut answer = of_states(minimums, evidence.pairs);
+    for measure in measure::all(evidence, gates) {
+        // Once it cannot be `go` any more, only a gate that may fail is worth an interval.
+        if answer == Answer::NotEnoughEvidence && measure.cannot_fail() {
+            continue;
+        }
+        match measure.state(&measure.interval(1.0)) {
+            State::Fail => return Answer::NoGo,
+            State::Open => answer = Answer::NotEnoughEvidence,
+            State::Pass => {}
+        }
+    }
+    answer
 }
 
 /// Judges the evidence by the gates.

@@ -5,13 +5,14 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::value::{BodyBytes, NodeField, Pair, Percent};
+use crate::value::{BodyBytes, NodeField, Pair, Percent, ToleranceArg};
 
 const AFTER_HELP: &str = "\
 Examples:
   umbractl check -f shadow.yaml
   umbractl explain -f shadow.yaml --host shop.example.com --path /api/cart
   umbractl apply -f shadow.yaml --reason 'first try'
+  umbractl analyze pairs.ndjson -f shadow.yaml
   umbractl valve checkout-v2 10 --wait 10s
   umbractl status
   umbractl switch checkout-v2 off --reason 'shadow is slow'
@@ -20,7 +21,23 @@ Exit codes:
   0  done, or the answer is yes
   1  the answer is no: a manifest is invalid, a name is unknown, the control plane refused the change,
      or nodes did not follow in time
+  3  verdicts only: there is not enough evidence yet
   2  it could not be tried: wrong usage, an unreadable file, no connection, no permission, a server's failure";
+
+const ANALYZE_HELP: &str = "\
+One line for each pair, as JSON; `shadow` is null where there was no answer, or has an `outcome` that says why;
+`control` and everything but `status` may be left out:
+  {\"endpoint\":\"GET /users/{id}\",\"id\":\"7f\",\"at_ms\":1767225600000,
+   \"primary\":{\"status\":200,\"latency_ms\":12.5,\"headers\":{\"content-type\":\"application/json\"},\"body\":{\"id\":42}},
+   \"shadow\":{\"status\":200,\"latency_ms\":11.9,\"body\":{\"id\":42}},
+   \"control\":{\"status\":200,\"latency_ms\":12.1,\"body\":{\"id\":42}}}
+(in the file on one line). `method` and `path` may stand for `endpoint`. A body is a JSON value, or its text.
+
+Exit codes: 0 go, 1 no-go, 3 not enough evidence, 2 unreadable.
+
+Examples:
+  umbractl analyze pairs.ndjson
+  umbractl analyze pairs.ndjson -f shadow.yaml -o json";
 
 /// Umbra's command line: stamp and shadow live traffic, and move the valves.
 #[derive(Debug, Parser)]
@@ -187,6 +204,14 @@ pub(crate) enum Command {
         after_help = "Examples:\n  umbractl explain -f shadow.yaml --host shop.example.com --path '/api/cart?page=2' --cookie session=abc\n  umbractl explain -f shadow.yaml --host shop.example.com --path / --node id=sidecar-7,zone=us-east-1a,metadata.env=prod -o json"
     )]
     Explain(Box<ExplainArgs>),
+    /// Compare two files as a shadow's bodies are compared: JSON by structure, text by lines, anything else by bytes
+    #[command(
+        after_help = "`-` is standard input. Exit codes: 0 the same, 1 different, 2 unreadable.\n\nExamples:\n  umbractl diff old.json new.json\n  umbractl diff old.json new.json --ignore '$..updatedAt' --unordered '$.items' --tolerance '$.price=0.01' -o json"
+    )]
+    Diff(DiffArgs),
+    /// Report on recorded pairs, and say whether the shadow may go live, without a control plane
+    #[command(after_help = ANALYZE_HELP)]
+    Analyze(AnalyzeArgs),
     /// Print a shell's completion script
     #[command(alias = "completions", after_help = "Examples:\n  umbractl completion bash")]
     Completion {
@@ -251,6 +276,37 @@ pub(crate) struct ExplainArgs {
     /// The node: id, cluster, zone, region and metadata.KEY, separated by commas
     #[arg(long, value_name = "KEY=VALUE,…", value_delimiter = ',')]
     pub(crate) node: Vec<NodeField>,
+}
+
+/// Two bodies, and what may differ.
+#[derive(Args, Debug)]
+pub(crate) struct DiffArgs {
+    /// The file that stands for the primary's body
+    pub(crate) primary: PathBuf,
+    /// The file that stands for the shadow's body
+    pub(crate) shadow: PathBuf,
+    /// A JSONPath (RFC 9535) of what may differ; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) ignore: Vec<String>,
+    /// A JSONPath of arrays whose order means nothing; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) unordered: Vec<String>,
+    /// A JSONPath of numbers, and by how much they may differ; may be repeated
+    #[arg(long, value_name = "PATH=N")]
+    pub(crate) tolerance: Vec<ToleranceArg>,
+}
+
+/// Recorded pairs, and what is asked of them.
+#[derive(Args, Debug)]
+pub(crate) struct AnalyzeArgs {
+    /// The file of pairs, or `-` for standard input
+    pub(crate) pairs: PathBuf,
+    /// The manifest whose shadow says how to compare and what the gates are; the defaults without it
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) filename: Option<PathBuf>,
+    /// Which shadow, where the manifest has several
+    #[arg(long, requires = "filename", value_name = "NAME")]
+    pub(crate) shadow: Option<String>,
 }
 
 /// What `get` shows.

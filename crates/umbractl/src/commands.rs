@@ -1,9 +1,11 @@
 //! What the commands do, one file each.
 
+mod analyze;
 mod apply;
 mod check;
 mod delete;
 mod describe;
+mod diff;
 mod explain;
 mod get;
 mod status;
@@ -30,6 +32,8 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
     let Cli { global, command } = cli;
     match command {
         Command::Check { files } => check::run(&files, output),
+        Command::Diff(args) => diff::run(&args, output),
+        Command::Analyze(args) => analyze::run(&args, output),
         Command::Explain(args) => explain::run(&args, output),
         Command::Completion { shell } => {
             let mut script = Vec::new();

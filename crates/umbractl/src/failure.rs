@@ -16,6 +16,8 @@ pub(crate) enum Outcome {
     Yes,
     /// The answer is no, and has been printed.
     No,
+    /// There is no telling yet, which has been printed.
+    Unsettled,
 }
 
 /// Why a command did not do what it was asked.
@@ -27,6 +29,8 @@ pub(crate) struct Failure {
 
 /// Exit code: the answer is no.
 const NO: u8 = 1;
+/// Exit code: there is no telling yet.
+const UNSETTLED: u8 = 3;
 /// Exit code: it could not be tried.
 const ERROR: u8 = 2;
 
@@ -36,6 +40,7 @@ impl Outcome {
         match self {
             Outcome::Yes => ExitCode::SUCCESS,
             Outcome::No => ExitCode::from(NO),
+            Outcome::Unsettled => ExitCode::from(UNSETTLED),
         }
     }
 }
@@ -67,6 +72,11 @@ impl Failure {
             }
         }
         failure
+    }
+
+    /// The same words for a command whose answers are something else: it could not be tried.
+    pub(crate) fn into_error(self) -> Failure {
+        Failure { code: ERROR, ..self }
     }
 
     /// Adds a line.

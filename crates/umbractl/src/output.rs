@@ -1,6 +1,6 @@
 //! The only module that prints.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{Table, presets::NOTHING};
 use serde::Serialize;
@@ -50,6 +50,15 @@ impl Output {
                 Err(Failure::error(format!("cannot write to standard output: {error}")))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Says how far it is, over what was last said so, on standard error if that is a terminal.
+    pub(crate) fn progress(&self, text: &str) {
+        let mut stderr = io::stderr().lock();
+        if stderr.is_terminal() {
+            // A terminal that has gone has seen enough.
+            let _ = write!(stderr, "\r\x1b[K{text}").and_then(|()| stderr.flush());
         }
     }
 

@@ -39,6 +39,23 @@ impl FromStr for Pair {
     }
 }
 
+/// `PATH=N`: how far apart numbers at a JSONPath may be. The path may hold equals signs, the number does not.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ToleranceArg {
+    pub(crate) path: String,
+    pub(crate) absolute: f64,
+}
+
+impl FromStr for ToleranceArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (path, number) = text.rsplit_once('=').ok_or("give PATH=N, such as $.price=0.01")?;
+        let absolute = number.trim().parse().map_err(|_| format!("`{number}` is no number"))?;
+        Ok(ToleranceArg { path: path.trim().to_owned(), absolute })
+    }
+}
+
 /// How long a request's body is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum BodyBytes {
@@ -108,6 +125,15 @@ mod tests {
         assert_eq!("a=".parse(), pair("a", ""));
         assert!("a".parse::<Pair>().is_err());
         assert!("=b".parse::<Pair>().is_err());
+    }
+
+    #[test]
+    fn a_tolerance_ends_in_its_number() {
+        let tolerance = ToleranceArg { path: "$[?@.a=='b'].c".to_owned(), absolute: 0.5 };
+        assert_eq!("$[?@.a=='b'].c=0.5".parse(), Ok(tolerance));
+        for text in ["$.a", "$.a=", "$.a=x"] {
+            assert!(text.parse::<ToleranceArg>().is_err(), "{text}");
+        }
     }
 
     #[test]

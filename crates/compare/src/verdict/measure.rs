@@ -71,6 +71,12 @@ impl Measure<'_> {
         }
     }
 
+    /// Whether what was seen says already that the gate does not fail: its interval holds a value inside the limit.
+    pub(super) fn cannot_fail(&self) -> bool {
+        // Diffy's rule does not ask for the limit.
+        !matches!(self.quantity, Quantity::Diffy(_)) && self.observed().is_none_or(|seen| seen <= self.limit)
+    }
+
     /// Whether there was anything to see.
     fn is_measured(&self) -> bool {
         match &self.quantity {
@@ -92,11 +98,14 @@ impl Measure<'_> {
                 Interval { lo: point, hi: point }
             }
             Quantity::Ratio { p, primary, shadow } => {
-                let bounds = |histogram: &Histogram| {
+                let ranks = |histogram: &Histogram| {
                     let count = (histogram.count() as f64 * times) as u64;
-                    histogram.between(&quantile::ranks(*p, count, self.alpha / 2.0))
+                    quantile::ranks(*p, count, self.alpha / 2.0)
                 };
-                bounds(shadow).over(&bounds(primary))
+                let of_primary = ranks(primary);
+                // Both are measured on the same pairs, and ranks depend on their number alone.
+                let of_shadow = if shadow.count() == primary.count() { of_primary } else { ranks(shadow) };
+                shadow.between(&of_shadow).over(&primary.between(&of_primary))
             }
         }
     }

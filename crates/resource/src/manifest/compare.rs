@@ -28,6 +28,9 @@ pub struct Compare {
     /// Numbers that may differ a little.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tolerance: Vec<Tolerance>,
+    /// How a difference is told from noise. Left out: by the discordant pairs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise: Option<Noise>,
     /// Path templates that group requests. Where none fits, one is inferred.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<String>,
@@ -46,6 +49,16 @@ pub enum BodyComparison {
     Digest,
     /// Nothing.
     None,
+}
+
+/// How a difference is told from noise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Noise {
+    /// By the pairs in which the shadow alone differs, against those in which the control alone does.
+    Discordant,
+    /// By Diffy's rule, field by field.
+    Diffy,
 }
 
 /// A number that may differ a little.

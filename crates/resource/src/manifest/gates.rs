@@ -6,7 +6,8 @@ use serde::{Serialize, Serializer};
 
 use super::compare::number;
 
-/// The limits a shadow must stay inside. A gate that is left out is not asked.
+/// The limits a shadow must stay inside. A gate that is left out has its default; a latency quantile that is left out
+/// of `max_latency_ratio` is not asked.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Gates {
     /// No verdict of `go` before so many pairs; at least 1.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::object::{Object, list, unique_list};
 use super::{Report, scalar, shorten};
-use crate::manifest::compare::{BodyComparison, Compare, Redact, Tolerance};
+use crate::manifest::compare::{BodyComparison, Compare, Noise, Redact, Tolerance};
 
 /// Elements of one list.
 const MAX_ELEMENTS: usize = 1_000;
@@ -14,6 +14,8 @@ const MAX_BODY_BYTES: u64 = 16 << 20;
 
 const BODIES: [(&str, BodyComparison); 3] =
     [("full", BodyComparison::Full), ("digest", BodyComparison::Digest), ("none", BodyComparison::None)];
+
+const NOISES: [(&str, Noise); 2] = [("discordant", Noise::Discordant), ("diffy", Noise::Diffy)];
 
 pub(crate) fn compare(value: Value, report: &mut Report) -> Option<Compare> {
     let mut object = Object::open(value, report)?;
@@ -26,6 +28,7 @@ pub(crate) fn compare(value: Value, report: &mut Report) -> Option<Compare> {
     let unordered = object.optional("unordered", report, json_paths);
     let tolerance =
         object.optional("tolerance", report, |value, report| list(value, MAX_ELEMENTS, report, tolerance));
+    let noise = object.optional("noise", report, |value, report| scalar::word(value, &NOISES, report));
     let endpoints = object.optional("endpoints", report, |value, report| {
         let template = |value, report: &mut Report| scalar::checked(value, report, path_template);
         unique_list(value, MAX_ELEMENTS, report, template, Clone::clone)
@@ -40,6 +43,7 @@ pub(crate) fn compare(value: Value, report: &mut Report) -> Option<Compare> {
         ignore: ignore.unwrap_or_default(),
         unordered: unordered.unwrap_or_default(),
         tolerance: tolerance.unwrap_or_default(),
+        noise,
         endpoints: endpoints.unwrap_or_default(),
         redact,
     })

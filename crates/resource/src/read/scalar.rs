@@ -194,10 +194,24 @@ pub(crate) fn json_path(value: Value, report: &mut Report) -> Option<String> {
     checked(value, report, |path| {
         bounded(path, MAX_JSON_PATH_BYTES)?;
         match path.strip_prefix('$') {
-            Some(rest) if rest.is_empty() || rest.starts_with(['.', '[']) => Ok(()),
+            Some(rest) if rest.is_empty() || rest.starts_with(['.', '[']) => well_formed(path),
             _ => Err(format!("`{}` is not a JSONPath: give one that starts with $. or $[", shorten(path))),
         }
     })
+}
+
+/// The whole of RFC 9535, where operators write. A node takes what the control plane has read before.
+#[cfg(feature = "yaml")]
+fn well_formed(path: &str) -> Result<(), String> {
+    match serde_json_path::JsonPath::parse(path) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("`{}` is not a JSONPath: {error}", super::shorten(path))),
+    }
+}
+
+#[cfg(not(feature = "yaml"))]
+fn well_formed(_: &str) -> Result<(), String> {
+    Ok(())
 }
 
 /// A token as in RFC 9110, section 5.6.2: what names of headers, cookies and methods are made of.
