@@ -7,6 +7,7 @@
     reason = "helpers of tests may stop at the first surprise, like tests"
 )]
 
+mod analyze;
 mod change;
 mod errors;
 mod fake;

@@ -157,7 +157,10 @@ impl<'a> Kept<'a> {
             kept.headers = match headers(value) {
                 Some(headers) => headers,
                 None => {
-                    return wrong("headers", "give an object of names and values, or a list of [name, value]");
+                    return wrong(
+                        "headers",
+                        "give an object of names and values, or a list of [name, value]",
+                    );
                 }
             };
         }
