@@ -59,6 +59,7 @@ const FIELDS: &[&str] = &[
     "absolute",
     "endpoints",
     "redact",
+    "noise",
     "fields",
     "gates",
     "min_pairs",
