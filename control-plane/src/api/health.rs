@@ -77,7 +77,8 @@ pub(crate) async fn version() -> Json<Version> {
     (status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text"),
 ))]
 pub(crate) async fn metrics(State(context): State<ApiContext>) -> Result<Response, Problem> {
-    for (state, count) in Nodes::locked(&context.nodes).count() {
+    let newest = context.store.state().revision();
+    for (state, count) in Nodes::locked(&context.nodes).count(newest) {
         let labels = NodeLabels { state: nodes::state_name(state) };
         context.metrics.nodes.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
     }

@@ -100,7 +100,7 @@ pub(crate) async fn list_nodes(
     query?;
     let revision = context.store.state().revision();
     let nodes = Nodes::locked(&context.nodes).list();
-    Ok(Json(NodeList { revision, items: nodes.into_iter().map(view).collect() }))
+    Ok(Json(NodeList { revision, items: nodes.into_iter().map(|node| view(node, revision)).collect() }))
 }
 
 /// As shown, and as a label.
@@ -112,11 +112,11 @@ pub(crate) fn state_name(state: SyncState) -> &'static str {
     }
 }
 
-fn view(node: Node) -> NodeView {
+fn view(node: Node, newest: u64) -> NodeView {
     let attributes = node.attributes.as_ref().clone();
     let running = node.applied.as_ref().and_then(|applied| applied.policy.as_deref());
     NodeView {
-        state: state_name(node.state()),
+        state: state_name(node.state_at(newest)),
         shares: running.map(shares).unwrap_or_default(),
         id: attributes.id,
         cluster: attributes.cluster,

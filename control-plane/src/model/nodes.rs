@@ -190,10 +190,10 @@ impl Nodes {
             .collect()
     }
 
-    /// How many nodes are in each state: synced, stale, nacked.
-    pub fn count(&self) -> [(SyncState, usize); 3] {
+    /// How many nodes are in each state, of those at `newest`, the store's revision: synced, stale, nacked.
+    pub fn count(&self, newest: u64) -> [(SyncState, usize); 3] {
         [SyncState::Synced, SyncState::Stale, SyncState::Nacked]
-            .map(|state| (state, self.nodes.values().filter(|node| node.state() == state).count()))
+            .map(|state| (state, self.nodes.values().filter(|node| node.state_at(newest) == state).count()))
     }
 
     /// Forgets the one that has been gone longest, if there are too many.
@@ -240,6 +240,13 @@ impl Node {
         } else {
             SyncState::Stale
         }
+    }
+
+    /// The same at `newest`, the store's revision. A write is answered before the policies that it makes are compiled:
+    /// a node that has not been told of it is not synced with it.
+    pub fn state_at(&self, newest: u64) -> SyncState {
+        let told = self.desired.as_ref().is_some_and(|policy| policy.revision >= newest);
+        if told { self.state() } else { SyncState::Stale }
     }
 
     fn wants(&mut self, policy: Arc<PolicyInfo>) {

@@ -36,7 +36,10 @@ fn a_node_is_synced_stale_or_nacked() {
     assert_eq!(state(&nodes), SyncState::Stale);
     nodes.acknowledged("a", "v3", at(5));
     assert_eq!((state(&nodes), nodes.list()[0].nack.clone()), (SyncState::Synced, None));
-    assert_eq!(nodes.count().map(|(_, count)| count), [1, 0, 0]);
+    assert_eq!(nodes.count(3).map(|(_, count)| count), [1, 0, 0]);
+    // Revision 4 is written, and its policies are not compiled yet.
+    assert_eq!(nodes.list()[0].state_at(4), SyncState::Stale);
+    assert_eq!(nodes.count(4).map(|(_, count)| count), [0, 1, 0]);
 }
 
 #[test]
