@@ -24,7 +24,7 @@ pub struct Part {
     pub control_errors: u64,
     /// In how many pairs headers or body differ from the primary's at all, noise and all.
     pub raw_bodies: RawBodies,
-    /// How often which statuses met. Combinations beyond the first [`MAX_STATUSES`] are left out.
+    /// How often which statuses met. Combinations beyond the first 256 are left out.
     pub statuses: BTreeMap<Statuses, u64>,
     /// The candidate's latency over the primary's, pair by pair.
     pub latency_ratio: Histogram,
