@@ -4,11 +4,13 @@ mod apply;
 mod audit;
 mod body;
 mod etag;
+mod evidence;
 mod health;
 mod layers;
 pub mod metrics;
 mod nodes;
 mod origin;
+mod pairs;
 mod problem;
 mod query;
 mod resources;
@@ -32,6 +34,7 @@ use utoipa_axum::routes;
 use crate::api::metrics::ApiMetrics;
 use crate::model::nodes::Nodes;
 use crate::store::Store;
+use crate::store::telemetry::Retention;
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -48,6 +51,8 @@ pub struct ApiContext {
     pub stopping: CancellationToken,
     /// What a client may ask of the server.
     pub limits: Limits,
+    /// How long telemetry is kept.
+    pub retention: Retention,
 }
 
 /// What a client may ask of the server.
@@ -82,6 +87,7 @@ impl Default for Limits {
     tags(
         (name = "stamps", description = "Labels that rules put on matching requests"),
         (name = "shadows", description = "Where stamped requests are mirrored to, and how many"),
+        (name = "evidence", description = "What the pairs of a shadow add up to, and whether it may go live"),
         (name = "operation", description = "The Envoys, the audit trail, and the server itself"),
     )
 )]
@@ -95,6 +101,9 @@ pub fn router(context: ApiContext) -> Router {
         .routes(routes!(resources::list_shadows))
         .routes(routes!(resources::get_shadow, resources::put_shadow, resources::delete_shadow))
         .routes(routes!(valve::patch_valve))
+        .routes(routes!(evidence::get_report))
+        .routes(routes!(evidence::get_verdict))
+        .routes(routes!(pairs::list_pairs))
         .routes(routes!(apply::apply))
         .routes(routes!(nodes::list_nodes))
         .routes(routes!(audit::list_audit))

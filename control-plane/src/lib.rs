@@ -4,16 +4,20 @@
 //! - [`store`]: the model on disk. Every write is one transaction.
 //! - [`xds`]: Delta xDS for Envoys.
 //! - [`api`]: REST for operators.
+//! - [`intake`]: what the filters report.
+//! - [`analysis`]: what it adds up to.
 //! - [`listener`]: connections for both, with TLS.
 //! - [`app`]: configuration, and everything put together.
 //!
-//! `api` and `xds` do not know each other: they meet in the model. Only `app` sees all.
+//! `api`, `xds` and `intake` do not know each other: they meet in the model. Only `app` sees all.
 //!
 //! Not here: what requests get under a policy (`umbra-policy`), what a valid resource is (`umbra-resource`), and the
 //! protocol's state machines and encoding (`umbra-wire`).
 
+pub mod analysis;
 pub mod api;
 pub mod app;
+pub mod intake;
 pub mod listener;
 pub mod model;
 pub mod store;

@@ -5,6 +5,9 @@
 
 pub mod audit;
 pub mod command;
+pub mod epoch;
 pub mod nodes;
 pub mod plan;
 pub mod state;
+pub mod tally;
+pub mod window;

@@ -5,8 +5,10 @@
 
 pub mod error;
 pub mod metrics;
+pub mod pairs;
 mod rows;
 mod sqlite;
+pub mod telemetry;
 mod url;
 mod writer;
 
@@ -24,6 +26,7 @@ use crate::model::command::{Command, Outcome};
 use crate::model::state::State;
 use crate::store::error::{OpenError, StoreError, WriteError};
 use crate::store::metrics::StoreMetrics;
+use crate::store::telemetry::Telemetry;
 use crate::store::writer::{WriteRequest, Writer};
 
 pub use crate::store::url::DatabaseUrl;
@@ -35,6 +38,10 @@ const WAITING_WRITES: usize = 64;
 /// What else must hold of a state before it is kept, as that its policies can be sent.
 pub type Admission = fn(&State) -> Result<(), Vec<Problem>>;
 
+/// Whose turn it is to write: changes and telemetry come to the database one after the other, in the order in which
+/// they asked. SQLite's own way, asking again and again, would let a stream of telemetry keep a valve from closing.
+pub(crate) type Turn = Arc<tokio::sync::Mutex<()>>;
+
 /// The open store.
 pub struct Store {
     pool: SqlitePool,
@@ -43,6 +50,7 @@ pub struct Store {
     requests: mpsc::Sender<WriteRequest>,
     writer: TaskTracker,
     closing: CancellationToken,
+    turn: Turn,
     /// Held as long as the store is open; the operating system lets go of it when the process dies.
     _lock: File,
 }
@@ -72,9 +80,11 @@ impl Store {
         let (publisher, state) = watch::channel(Arc::new(state));
         let (requests, receiver) = mpsc::channel(WAITING_WRITES);
         let (writer, closing) = (TaskTracker::new(), CancellationToken::new());
-        writer.spawn(Writer::new(pool.clone(), publisher, admit, metrics).run(receiver, closing.clone()));
+        let turn = Turn::default();
+        let task = Writer::new(pool.clone(), publisher, admit, metrics, Arc::clone(&turn));
+        writer.spawn(task.run(receiver, closing.clone()));
         writer.close();
-        Ok(Store { pool, state, mesh_key, requests, writer, closing, _lock: lock })
+        Ok(Store { pool, state, mesh_key, requests, writer, closing, turn, _lock: lock })
     }
 
     /// The state now.
@@ -110,6 +120,11 @@ impl Store {
     /// The store failed.
     pub async fn audit(&self, limit: u32, before: Option<u64>) -> Result<Vec<AuditEntry>, StoreError> {
         rows::audit(&self.pool, limit, before).await
+    }
+
+    /// What the filters reported.
+    pub fn telemetry(&self) -> Telemetry {
+        Telemetry::new(self.pool.clone(), Arc::clone(&self.turn))
     }
 
     /// Whether the database answers.

@@ -42,6 +42,39 @@ pub(crate) struct AuditQuery {
     pub(crate) before: Option<u64>,
 }
 
+/// Which stretch of time.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SpanQuery {
+    /// From when on: a time (RFC 3339), or how long ago (`30m`). Left out, with `until`: all of the evidence. Times are
+    /// rounded to 10 seconds, and to 10 minutes where older windows are kept no finer.
+    pub(crate) since: Option<String>,
+    /// Until when; now if left out.
+    pub(crate) until: Option<String>,
+}
+
+/// Which pairs.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PairsQuery {
+    /// `match`, `noise` or `different` for those that were answered, `answered` for all of them, or what became of the
+    /// copy: `connect_failure`, `reset`, `timeout`, `late`, `no_answer`, `not_routed`, `never_seen`, `dropped`.
+    pub(crate) outcome: Option<String>,
+    /// As in the report: `GET /users/{id}`.
+    pub(crate) endpoint: Option<String>,
+    /// A field that differs, as in the report: `$.items[*].price`, `header:location`.
+    pub(crate) field: Option<String>,
+    /// The one with this id, as in examples.
+    pub(crate) pair: Option<String>,
+    /// How many at most, 1 to 100; 20 if left out.
+    #[param(minimum = 1, maximum = 100)]
+    pub(crate) limit: Option<u32>,
+    /// Only pairs with a smaller id: `next` of the page before.
+    pub(crate) before: Option<u64>,
+}
+
 /// Nothing.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::app::options::ServeOptions;
 use crate::app::settings::{Given, SettingError, Settings};
 use crate::listener::tls::TlsFiles;
 use crate::store::DatabaseUrl;
+use crate::store::telemetry::Retention;
 
 /// How to serve. Holding one means that it was checked: nothing here contradicts itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub struct Config {
     pub xds: ListenerConfig,
     /// The operator said that open listeners off loopback are meant.
     pub insecure: bool,
+    /// How long telemetry is kept.
+    pub retention: Retention,
     /// How log lines look.
     pub log_format: LogFormat,
     /// Which log lines there are.
@@ -57,6 +61,10 @@ const KEYS: &[&str] = &[
     "xds-tls-cert",
     "xds-tls-key",
     "xds-tls-client-ca",
+    "keep-windows",
+    "keep-reports",
+    "keep-pairs",
+    "keep-pairs-for",
     "log-format",
     "log-filter",
 ];
@@ -104,11 +112,12 @@ impl Config {
                 .map(|_| text.to_owned())
                 .map_err(|error| format!("{text:?} is not a log filter: {error}"))
         });
+        let retention = retention(&settings, &mut errors);
         match (database, api, xds, log_format, log_filter) {
             (Some(database), Some(api), Some(xds), Some(log_format), Some(log_filter))
                 if errors.0.is_empty() =>
             {
-                Ok(Config { dev, database, api, xds, insecure, log_format, log_filter })
+                Ok(Config { dev, database, api, xds, insecure, retention, log_format, log_filter })
             }
             _ => Err(errors.0),
         }
@@ -131,6 +140,10 @@ fn typed(options: &ServeOptions) -> Vec<(&'static str, Option<String>)> {
         ("xds-tls-cert", options.xds_tls_cert.clone()),
         ("xds-tls-key", options.xds_tls_key.clone()),
         ("xds-tls-client-ca", options.xds_tls_client_ca.clone()),
+        ("keep-windows", options.keep_windows.clone()),
+        ("keep-reports", options.keep_reports.clone()),
+        ("keep-pairs", options.keep_pairs.clone()),
+        ("keep-pairs-for", options.keep_pairs_for.clone()),
         ("log-format", options.log_format.clone()),
         ("log-filter", options.log_filter.clone()),
     ]
@@ -153,6 +166,29 @@ fn parsed<T>(
             None
         }
     }
+}
+
+fn retention(settings: &Settings, errors: &mut Errors) -> Retention {
+    let defaults = Retention::default();
+    let mut time = |key, default: u64, least: Duration| {
+        let parse = |text: &str| match humantime::parse_duration(text) {
+            Ok(time) if time >= least => Ok(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+            Ok(_) => Err(format!("{text} is too short: give {} or more", humantime::format_duration(least))),
+            Err(error) => {
+                Err(format!("{text:?} is not a length of time ({error}): give one such as 7d or 12h"))
+            }
+        };
+        let written = humantime::format_duration(Duration::from_millis(default)).to_string();
+        parsed(settings, key, &written, errors, parse).unwrap_or(default)
+    };
+    // Two windows of each kind, so that there is always a whole one.
+    let fine_ms = time("keep-windows", defaults.fine_ms, Duration::from_secs(20));
+    let coarse_ms = time("keep-reports", defaults.coarse_ms, Duration::from_secs(1_200));
+    let pairs_ms = time("keep-pairs-for", defaults.pairs_ms, Duration::ZERO);
+    let pairs = parsed(settings, "keep-pairs", &defaults.pairs.to_string(), errors, |text| {
+        text.parse().map_err(|_| format!("{text:?} is not a number: give how many, 0 or more"))
+    });
+    Retention { fine_ms, coarse_ms, pairs_ms, pairs: pairs.unwrap_or(defaults.pairs) }
 }
 
 fn truth(settings: &Settings, key: &'static str, errors: &mut Errors) -> bool {

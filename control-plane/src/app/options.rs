@@ -96,6 +96,24 @@ pub struct ServeOptions {
     #[arg(long, value_name = "FILE")]
     pub xds_tls_client_ca: Option<String>,
 
+    /// How long numbers are kept for each 10 seconds [default: 1day]
+    #[arg(long, value_name = "TIME")]
+    pub keep_windows: Option<String>,
+
+    /// How long numbers are kept for each 10 minutes [default: 30days]
+    ///
+    /// What a shadow's evidence adds up to is kept for as long as the shadow is.
+    #[arg(long, value_name = "TIME")]
+    pub keep_reports: Option<String>,
+
+    /// How many sampled pairs are kept of each outcome of a shadow [default: 500]
+    #[arg(long, value_name = "NUMBER")]
+    pub keep_pairs: Option<String>,
+
+    /// How long sampled pairs are kept [default: 7days]
+    #[arg(long, value_name = "TIME")]
+    pub keep_pairs_for: Option<String>,
+
     /// How log lines look: text or json [default: text]
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,

@@ -7,14 +7,22 @@ use std::time::Duration;
 use anyhow::Context as _;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 use tracing::{info, warn};
+use umbra_wire::proto::telemetry::v1::telemetry_service_server::TelemetryServiceServer;
+use umbra_wire::telemetry::MAX_REPORT_BYTES;
 
 use crate::api::metrics::ApiMetrics;
 use crate::api::{self, ApiContext, Limits};
 use crate::app::config::{Config, ListenerConfig};
+use crate::intake::Intake;
+use crate::intake::committer::{self, Committer};
+use crate::intake::gate::Gate;
+use crate::intake::metrics::IntakeMetrics;
+use crate::intake::plans::Plans;
 use crate::listener::Listener;
 use crate::listener::tls::{Protocols, TlsFiles};
 use crate::model::nodes::Nodes;
@@ -49,6 +57,7 @@ pub struct Server {
     xds: JoinHandle<Result<(), tonic::transport::Error>>,
     stop_xds: CancellationToken,
     publisher: JoinHandle<()>,
+    committer: JoinHandle<()>,
 }
 
 impl Server {
@@ -98,6 +107,15 @@ impl Server {
             first_request: FIRST_REQUEST,
             instance: hex(&random()?),
         });
+        let telemetry = store.telemetry();
+        let plans = Arc::new(Plans::new(store.watch(), telemetry.clone()));
+        let intake_metrics = IntakeMetrics::register(&mut registry);
+        let (reports, prepared) = mpsc::channel(committer::WAITING);
+        let committer = Committer::new(telemetry, config.retention, intake_metrics.clone());
+        let committer = tokio::spawn(committer.run(prepared));
+        let intake = TelemetryServiceServer::new(Intake::new(plans, reports, intake_metrics))
+            .max_decoding_message_size(MAX_REPORT_BYTES);
+        let intake = Routes::new(Gate::new(intake));
         let router = api::router(ApiContext {
             store: Arc::clone(&store),
             nodes,
@@ -105,11 +123,13 @@ impl Server {
             metrics: api_metrics,
             stopping: stop.clone(),
             limits: Limits::default(),
+            retention: config.retention,
         });
         let api = tokio::spawn(api::serve::serve(api_listener.accept(stop.clone()), router, DRAIN));
         let xds = tokio::spawn(xds::serve::serve(
             xds_listener.accept(stop.clone()),
             discovery,
+            intake,
             stop_xds.clone(),
             XDS_DRAIN,
         ));
@@ -127,7 +147,7 @@ impl Server {
             version = env!("CARGO_PKG_VERSION"),
             "listening"
         );
-        Ok(Server { api_address, xds_address, stop, store, api, xds, stop_xds, publisher })
+        Ok(Server { api_address, xds_address, stop, store, api, xds, stop_xds, publisher, committer })
     }
 
     /// Where the API listens.
@@ -150,7 +170,7 @@ impl Server {
     /// # Errors
     /// It ended though nobody stopped it.
     pub async fn ended(self) -> anyhow::Result<()> {
-        let Server { mut api, mut xds, stop, stop_xds, store, publisher, .. } = self;
+        let Server { mut api, mut xds, stop, stop_xds, store, publisher, committer, .. } = self;
         let failed = tokio::select! {
             // `api` ends when its requests are drained: after that no write is acknowledged any more, and those that
             // were have gone out to the streams, which therefore end last.
@@ -170,6 +190,8 @@ impl Server {
         if !xds.is_finished() {
             xds.await??;
         }
+        // The service that handed it reports has ended, and those that it has are still written.
+        drop(committer.await);
         store.close().await;
         publisher.abort();
         match failed {

@@ -1,10 +1,13 @@
 //! Rows to model and back. The SQL is what SQLite and PostgreSQL share.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, SqlitePool};
 use umbra_resource::Resource;
 
 use crate::model::audit::{AuditEntry, Edit, Origin};
+use crate::model::epoch;
 use crate::model::plan::Change;
 use crate::model::state::State;
 use crate::store::error::StoreError;
@@ -65,9 +68,23 @@ pub(crate) async fn write(
     for edit in &change.edits {
         resource(&mut transaction, edit, revision).await?;
         audit_row(&mut transaction, edit, revision, origin, now).await?;
+        if epoch::begins(edit.before.as_ref(), edit.after.as_ref()) {
+            epoch_row(&mut transaction, &edit.name, revision).await?;
+        }
     }
     transaction.commit().await?;
     Ok(true)
+}
+
+async fn epoch_row(connection: &mut SqliteConnection, shadow: &str, revision: i64) -> Result<(), StoreError> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    sqlx::query("INSERT INTO epoch (shadow, epoch, at_ms) VALUES ($1, $2, $3)")
+        .bind(shadow)
+        .bind(revision)
+        .bind(i64::try_from(now).unwrap_or(i64::MAX))
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 async fn resource(connection: &mut SqliteConnection, edit: &Edit, revision: i64) -> Result<(), StoreError> {

@@ -12,10 +12,10 @@ use crate::model::audit::Origin;
 use crate::model::command::{Command, Outcome, Rejection};
 use crate::model::plan::{self, Change, Plan};
 use crate::model::state::State;
-use crate::store::Admission;
 use crate::store::error::{StoreError, WriteError};
 use crate::store::metrics::StoreMetrics;
 use crate::store::rows;
+use crate::store::{Admission, Turn};
 
 /// Somebody else wrote to the database between reading and writing. Nobody should, so a few times are plenty.
 const ATTEMPTS: usize = 3;
@@ -35,6 +35,7 @@ pub(crate) struct Writer {
     state: watch::Sender<Arc<State>>,
     admit: Admission,
     metrics: StoreMetrics,
+    turn: Turn,
     /// The last write failed, and may be on disk all the same.
     in_doubt: bool,
 }
@@ -45,8 +46,9 @@ impl Writer {
         state: watch::Sender<Arc<State>>,
         admit: Admission,
         metrics: StoreMetrics,
+        turn: Turn,
     ) -> Self {
-        Writer { pool, state, admit, metrics, in_doubt: false }
+        Writer { pool, state, admit, metrics, turn, in_doubt: false }
     }
 
     pub(crate) async fn run(
@@ -87,7 +89,10 @@ impl Writer {
             let state = Arc::clone(&self.state.borrow());
             let Plan { outcome, change } = self.plan(state, Arc::clone(&command), now.clone()).await?;
             let Some(change) = change else { return Ok(outcome) };
-            if rows::write(&self.pool, &change, origin, &now).await? {
+            let turn = self.turn.lock().await;
+            let written = rows::write(&self.pool, &change, origin, &now).await?;
+            drop(turn);
+            if written {
                 self.publish(change, origin);
                 return Ok(outcome);
             }

@@ -8,6 +8,7 @@ use futures::StreamExt;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 use tonic::transport::Server;
 use tracing::{error, warn};
 
@@ -55,13 +56,14 @@ pub async fn publish(
     }
 }
 
-/// Serves until `stop`; then lets open calls end, for `drain` at most.
+/// Serves Delta xDS, `others` and health until `stop`; then lets open calls end, for `drain` at most.
 ///
 /// # Errors
 /// gRPC cannot be served over these connections at all.
 pub async fn serve(
     connections: mpsc::Receiver<Connection>,
     discovery: Discovery,
+    others: Routes,
     stop: CancellationToken,
     drain: Duration,
 ) -> Result<(), tonic::transport::Error> {
@@ -76,6 +78,7 @@ pub async fn serve(
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE_ANSWER))
         .max_concurrent_streams(MAX_CONNECTION_STREAMS)
+        .add_routes(others)
         .add_service(health_service)
         .add_service(service)
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());

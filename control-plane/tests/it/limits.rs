@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
+use tonic::service::Routes;
 use tower::ServiceExt;
 use umbra_control_plane::api::metrics::ApiMetrics;
 use umbra_control_plane::api::{self, ApiContext, Limits};
@@ -20,6 +21,7 @@ use umbra_control_plane::listener::Listener;
 use umbra_control_plane::model::nodes::Nodes;
 use umbra_control_plane::model::state::State;
 use umbra_control_plane::store::metrics::StoreMetrics;
+use umbra_control_plane::store::telemetry::Retention;
 use umbra_control_plane::store::{DatabaseUrl, Store};
 use umbra_control_plane::xds::metrics::XdsMetrics;
 use umbra_control_plane::xds::policies::Policies;
@@ -45,7 +47,7 @@ async fn serve_xds(max_streams: usize, max_nodes: usize) -> (SocketAddr, watch::
     });
     let stop = CancellationToken::new();
     let connections = listener.accept(stop.clone());
-    tokio::spawn(xds::serve::serve(connections, discovery, stop, Duration::ZERO));
+    tokio::spawn(xds::serve::serve(connections, discovery, Routes::default(), stop, Duration::ZERO));
     (address, sender)
 }
 
@@ -91,6 +93,7 @@ async fn a_request_that_takes_too_long_is_answered() {
         metrics: ApiMetrics::register(&mut registry),
         registry: Arc::new(registry),
         stopping: CancellationToken::new(),
+        retention: Retention::default(),
         limits: Limits { request_time: Duration::from_millis(50), ..Limits::default() },
     });
     let endless = Body::from_stream(tokio_stream::pending::<Result<Vec<u8>, std::io::Error>>());

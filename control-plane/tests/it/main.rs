@@ -18,5 +18,6 @@ mod plan;
 mod process;
 mod store;
 mod support;
+mod telemetry;
 mod tls;
 mod xds;

@@ -13,10 +13,10 @@ use crate::delta::{Delta, hello};
 use crate::support::{Api, CHECKOUT, folder, soon};
 
 /// A running `umbra serve`, killed when dropped.
-struct Umbra {
+pub(crate) struct Umbra {
     child: Child,
     api: String,
-    xds: String,
+    pub(crate) xds: String,
     log: std::thread::JoinHandle<String>,
 }
 
@@ -27,9 +27,15 @@ fn command(folder: &Path) -> Command {
 }
 
 impl Umbra {
-    fn start(folder: &Path) -> Umbra {
+    pub(crate) fn start(folder: &Path) -> Umbra {
+        Self::start_with(folder, &[])
+    }
+
+    /// With more arguments.
+    pub(crate) fn start_with(folder: &Path, more: &[&str]) -> Umbra {
         let mut child = command(folder)
             .args(["--dev", "--listen-api=127.0.0.1:0", "--listen-xds=127.0.0.1:0", "--log-format=json"])
+            .args(more)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -52,17 +58,17 @@ impl Umbra {
         Umbra { child, api: address("api"), xds: address("xds"), log: std::thread::spawn(rest) }
     }
 
-    fn api(&self) -> Api {
+    pub(crate) fn api(&self) -> Api {
         Api::at(format!("http://{}", self.api))
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 
     /// How it ended, and its log.
-    fn ended(mut self) -> (Option<i32>, String) {
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
         let code = self.child.wait().unwrap().code();
         (code, self.log.join().unwrap())
     }

@@ -1,0 +1,179 @@
+//! Reports and verdicts: what the pairs of a shadow add up to.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use serde::Serialize;
+use umbra_compare::evidence::Discordance;
+use umbra_compare::gates::Gates;
+use umbra_compare::report::judge::judge;
+use umbra_compare::report::view::{self, ReportView, VerdictView};
+use umbra_compare::report::{EXAMPLES, Report};
+use umbra_resource::{Kind as ResourceKind, Resource};
+
+use crate::analysis::assemble::{Example, assemble};
+use crate::analysis::plan;
+use crate::api::ApiContext;
+use crate::api::problem::{Kind, Problem};
+use crate::api::query::SpanQuery;
+use crate::model::window::{Span, Stretch, cover};
+
+/// Pairs that examples are taken from: a few for each of some hundred fields.
+const EXAMPLES_FROM: u32 = 100 * EXAMPLES as u32;
+
+/// What an answer is about.
+#[derive(Debug, Serialize)]
+struct About {
+    shadow: String,
+    /// When its evidence began (RFC 3339); null for one that is older than its evidence.
+    evidence_since: Option<String>,
+    /// What was asked for, rounded to windows; null for all of the evidence.
+    since: Option<String>,
+    until: Option<String>,
+}
+
+/// How many answers were compared, and how closely.
+#[derive(Debug, Serialize)]
+struct Compared {
+    /// By digest and headers.
+    compared: u64,
+    /// Those that were not equal.
+    unequal: u64,
+    /// Those of them that were looked at word for word. The figures are weighted for the others.
+    examined: u64,
+}
+
+/// A report.
+#[derive(Debug, Serialize)]
+pub(crate) struct ReportAnswer {
+    #[serde(flatten)]
+    about: About,
+    answers: Compared,
+    #[serde(flatten)]
+    report: ReportView,
+}
+
+/// A verdict.
+#[derive(Debug, Serialize)]
+pub(crate) struct VerdictAnswer {
+    #[serde(flatten)]
+    about: About,
+    #[serde(flatten)]
+    verdict: VerdictView,
+}
+
+/// What the pairs of a shadow add up to
+///
+/// Since its evidence began, or for a stretch of time. Evidence begins anew when a change of the shadow makes older
+/// pairs incomparable: another target or control, other headers on the copies, another way of comparing.
+#[utoipa::path(get, path = "/api/v1/shadows/{name}/report", tag = "evidence", params(
+    ("name" = String, Path), SpanQuery,
+), responses(
+    (status = 200, description = "Counts by outcome, statuses, error rates, latencies and mismatches, for each endpoint and field, with examples", body = serde_json::Value),
+    (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such shadow", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn get_report(
+    State(context): State<ApiContext>,
+    name: Result<Path<String>, PathRejection>,
+    query: Result<Query<SpanQuery>, QueryRejection>,
+) -> Result<Json<ReportAnswer>, Problem> {
+    let (Path(name), Query(query)) = (name?, query?);
+    let evidence = evidence(&context, name, &query).await?;
+    let Discordance { trials, .. } = evidence.report.whole.evidence.bodies.examined;
+    let bodies = &evidence.report.whole.evidence.bodies;
+    let answers = Compared { compared: bodies.compared, unequal: bodies.unequal, examined: trials };
+    let report = view::report(&evidence.report, &evidence.gates);
+    Ok(Json(ReportAnswer { about: evidence.about, answers, report }))
+}
+
+/// Whether a shadow may go live
+///
+/// By its gates, as they are now. It holds at every moment at which somebody asks: the intervals are confidence sequences.
+#[utoipa::path(get, path = "/api/v1/shadows/{name}/verdict", tag = "evidence", params(
+    ("name" = String, Path), SpanQuery,
+), responses(
+    (status = 200, description = "`go`, `no-go` or `not-enough-evidence`, with a reason for each gate", body = serde_json::Value),
+    (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such shadow", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn get_verdict(
+    State(context): State<ApiContext>,
+    name: Result<Path<String>, PathRejection>,
+    query: Result<Query<SpanQuery>, QueryRejection>,
+) -> Result<Json<VerdictAnswer>, Problem> {
+    let (Path(name), Query(query)) = (name?, query?);
+    let Evidence { about, report, gates } = evidence(&context, name, &query).await?;
+    // Some thousand intervals: too long for a thread that serves.
+    let judged = tokio::task::spawn_blocking(move || view::verdict(&judge(&report, &gates), &report));
+    let verdict = judged.await.map_err(|_| Problem::new(Kind::Internal, "the verdict cannot be found"))?;
+    Ok(Json(VerdictAnswer { about, verdict }))
+}
+
+struct Evidence {
+    about: About,
+    report: Report,
+    gates: Gates,
+}
+
+async fn evidence(context: &ApiContext, name: String, query: &SpanQuery) -> Result<Evidence, Problem> {
+    let state = context.store.state();
+    let Some(Resource::Shadow(shadow)) = state.get(ResourceKind::Shadow, &name).map(AsRef::as_ref) else {
+        return Err(Problem::new(Kind::NotFound, format!("there is no Shadow/{name}")));
+    };
+    let now_ms = ms(SystemTime::now());
+    let since = query.since.as_deref().map(|text| moment("since", text, now_ms)).transpose()?;
+    let until = query.until.as_deref().map(|text| moment("until", text, now_ms)).transpose()?;
+    let telemetry = context.store.telemetry();
+    let began = telemetry.epochs().await?.remove(&name).and_then(|epochs| epochs.last().copied());
+    let (epoch, began_ms) = began.unzip();
+    let stretches = if since.is_none() && until.is_none() {
+        vec![Stretch { span: Span::All, from_ms: 0, until_ms: 1 }]
+    } else {
+        let kept_from = now_ms.saturating_sub(context.retention.fine_ms);
+        let oldest = now_ms.saturating_sub(context.retention.coarse_ms);
+        let until = until.unwrap_or(now_ms.saturating_add(1)).min(now_ms.saturating_add(1));
+        cover(since.unwrap_or(oldest).max(oldest), until, kept_from)
+    };
+    let rounded = |ms: Option<u64>| ms.filter(|_| since.is_some() || until.is_some()).map(rfc3339);
+    let about = About {
+        shadow: name.clone(),
+        evidence_since: began_ms.map(rfc3339),
+        since: rounded(stretches.first().map(|stretch| stretch.from_ms)),
+        until: rounded(stretches.last().map(|stretch| stretch.until_ms)),
+    };
+    let sum = telemetry.sum(&name, epoch.unwrap_or_default(), &stretches).await?;
+    let found = telemetry.found(&name, epoch.unwrap_or_default(), EXAMPLES_FROM).await?;
+    let examples: Vec<Example> = found
+        .into_iter()
+        .filter_map(|found| {
+            let crate::store::pairs::FoundPair { pair, endpoint, found } = found;
+            Some(Example { pair, endpoint, found: serde_json::from_str(&found).ok()? })
+        })
+        .collect();
+    let report = assemble(&sum.traffic, &sum.endpoints, &examples, plan::is_by_digest(&shadow.spec));
+    Ok(Evidence { about, report, gates: plan::gates(&shadow.spec) })
+}
+
+/// A time, or how long ago.
+fn moment(name: &str, text: &str, now_ms: u64) -> Result<u64, Problem> {
+    if let Ok(time) = humantime::parse_rfc3339_weak(text) {
+        return Ok(ms(time));
+    }
+    let ago = humantime::parse_duration(text).map_err(|_| {
+        let words = "is not a time: give one such as 2030-01-31T12:00:00Z, or how long ago, such as 30m";
+        Problem::new(Kind::Malformed, format!("{name} {words}"))
+    })?;
+    Ok(now_ms.saturating_sub(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX)))
+}
+
+fn ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn rfc3339(ms: u64) -> String {
+    humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(ms)).to_string()
+}

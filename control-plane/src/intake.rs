@@ -1,0 +1,150 @@
+//! What filters talk to beside Delta xDS: the telemetry service. A report is acknowledged after it is on disk.
+//!
+//! A report goes through three hands. The [`gate`] bounds how many are read at once. The service checks it and looks at
+//! its sampled pairs, aside from the threads that serve. The [`committer`], which is one task, adds many reports to what
+//! is known in one transaction and then answers them all.
+
+pub mod committer;
+pub mod gate;
+pub mod metrics;
+pub mod plans;
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tonic::{Request, Response, Status};
+use tracing::{debug, error};
+use umbra_wire::proto::telemetry::v1::telemetry_service_server::TelemetryService;
+use umbra_wire::proto::telemetry::v1::{ReportRequest, ReportResponse};
+use umbra_wire::telemetry::answer::SampledPair;
+use umbra_wire::telemetry::{Report, checked};
+
+use crate::analysis::look::look;
+use crate::intake::committer::{Part, Prepared};
+use crate::intake::gate::Reading;
+use crate::intake::metrics::{IntakeMetrics, ReportLabels};
+use crate::intake::plans::{Plans, ShadowPlan};
+use crate::store::pairs::NewPair;
+
+/// Reports that were read and are not on disk yet. Those of 10,000 workers that report at once wait at the gate, not
+/// here.
+const MAX_KEPT_BYTES: usize = 256 << 20;
+/// What a report takes at the least, whatever its length.
+const LEAST_BYTES: usize = 4 << 10;
+/// Two reports' pairs are looked at at a time: it is work for a core, and the streams need theirs.
+const LOOKING: usize = 2;
+
+/// The service that filters call.
+#[derive(Clone)]
+pub struct Intake {
+    plans: Arc<Plans>,
+    committer: mpsc::Sender<Prepared>,
+    metrics: IntakeMetrics,
+    kept: Arc<Semaphore>,
+    looking: Arc<Semaphore>,
+}
+
+impl Intake {
+    /// The service, which hands what it made of a report to a [`committer`].
+    pub fn new(plans: Arc<Plans>, committer: mpsc::Sender<Prepared>, metrics: IntakeMetrics) -> Self {
+        Intake {
+            plans,
+            committer,
+            metrics,
+            kept: Arc::new(Semaphore::new(MAX_KEPT_BYTES)),
+            looking: Arc::new(Semaphore::new(LOOKING)),
+        }
+    }
+
+    async fn take(&self, report: Report) -> Result<u64, Status> {
+        let plans = self.plans.now().await.map_err(|error| {
+            error!(error = &error as &dyn std::error::Error, "the evidence's beginnings cannot be read");
+            Status::unavailable("the store failed")
+        })?;
+        self.metrics.lost(&report.dropped);
+        let Report { instance, sequence, policy_revision, started_ms, ended_ms, shadows, pairs, .. } = report;
+        let mut parts = Vec::with_capacity(shadows.len());
+        for (name, report) in shadows {
+            // A shadow that was deleted since, or never was.
+            let Some(plan) = plans.of(&name) else { continue };
+            let epoch = plan.epoch_at(policy_revision);
+            parts.push(Part { shadow: name, epoch, started_ms, ended_ms, report });
+        }
+        let mut current = Vec::with_capacity(pairs.len());
+        for pair in pairs {
+            // What is kept of a pair is for the rules of now to say.
+            let plan = plans.of(&pair.shadow).filter(|plan| plan.is_current(policy_revision));
+            current.extend(plan.map(|plan| (Arc::clone(plan), pair)));
+        }
+        let pairs = self.look(current).await?;
+        let (reply, answer) = oneshot::channel();
+        let prepared = Prepared { instance, sequence, parts, pairs, reply };
+        let stopping = || Status::unavailable("the control plane is stopping");
+        self.committer.send(prepared).await.map_err(|_| stopping())?;
+        match answer.await {
+            Ok(Ok(acknowledged)) => Ok(acknowledged),
+            Ok(Err(_)) => Err(Status::unavailable("the store failed")),
+            Err(_) => Err(stopping()),
+        }
+    }
+
+    async fn look(&self, pairs: Vec<(Arc<ShadowPlan>, SampledPair)>) -> Result<Vec<committer::Pair>, Status> {
+        if pairs.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.metrics.pairs.inc_by(pairs.len() as u64);
+        let stopping = |_| Status::unavailable("the control plane is stopping");
+        let turn = Arc::clone(&self.looking).acquire_owned().await.map_err(stopping)?;
+        let looked = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            pairs.into_iter().filter_map(|(plan, pair)| looked(&plan, &pair)).collect()
+        });
+        looked.await.map_err(|_| Status::internal("a pair cannot be looked at"))
+    }
+}
+
+fn looked(shadow: &ShadowPlan, pair: &SampledPair) -> Option<committer::Pair> {
+    let plan = shadow.plan.as_ref()?;
+    let looked = match look(pair, plan) {
+        Ok(looked) => looked,
+        Err(error) => {
+            error!(error = &error as &dyn std::error::Error, "a pair cannot be written");
+            return None;
+        }
+    };
+    let kept = NewPair {
+        pair: pair.pair.to_string(),
+        shadow: pair.shadow.clone(),
+        epoch: shadow.epoch(),
+        endpoint: pair.endpoint.clone(),
+        outcome: looked.outcome,
+        fields: looked.fields.into_iter().collect(),
+        found: looked.found,
+        document: looked.document,
+    };
+    Some(committer::Pair { kept, examined: looked.examined, at_ms: pair.at_ms })
+}
+
+#[tonic::async_trait]
+impl TelemetryService for Intake {
+    async fn report(&self, mut request: Request<ReportRequest>) -> Result<Response<ReportResponse>, Status> {
+        let reading = request.extensions_mut().remove::<Reading>();
+        let message = request.into_inner();
+        let bytes = prost::Message::encoded_len(&message).max(LEAST_BYTES);
+        let report = checked(message).map_err(|error| {
+            // The fields are named, and their values are not.
+            debug!(%error, "a report was refused");
+            self.metrics.reports.get_or_create(&ReportLabels { result: "refused" }).inc();
+            Status::invalid_argument(error.to_string())
+        })?;
+        let bytes = u32::try_from(bytes.min(MAX_KEPT_BYTES)).unwrap_or(u32::MAX);
+        let kept = Arc::clone(&self.kept).acquire_many_owned(bytes).await;
+        let _kept = kept.map_err(|_| Status::unavailable("the control plane is stopping"))?;
+        drop(reading);
+        let result = self.take(report).await;
+        if result.is_err() {
+            self.metrics.reports.get_or_create(&ReportLabels { result: "failed" }).inc();
+        }
+        result.map(|acknowledged| Response::new(ReportResponse { acknowledged }))
+    }
+}

@@ -1,0 +1,310 @@
+//! The one task that adds reports to what is known.
+//!
+//! **Invariant:** a report's numbers and its sequence number are written in one transaction, and its worker hears of it
+//! after that. A sequence number that is not above the one that is written is acknowledged and not counted.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{mpsc, oneshot};
+use tracing::error;
+use umbra_compare::report::MAX_ENDPOINTS;
+use umbra_compare::report::triple::Examined;
+use umbra_wire::telemetry::{OTHER, ShadowReport};
+
+use crate::intake::metrics::{IntakeMetrics, ReportLabels};
+use crate::model::tally::{Tally, Traffic};
+use crate::model::window::Span;
+use crate::store::error::StoreError;
+use crate::store::pairs::NewPair;
+use crate::store::telemetry::{Batch, Numbers, Retention, Telemetry, WindowKey};
+
+/// Reports in one transaction: what comes in while the one before is being synced, and some more.
+const MAX_BATCH: usize = 1_024;
+/// Reports that wait for their transaction. More wait where they were read, which holds the workers back.
+pub const WAITING: usize = 2 * MAX_BATCH;
+/// Pairs that are kept of a shadow in one transaction; of more, only the numbers.
+const MAX_PAIRS: usize = 100;
+/// Windows that are remembered, so that they need not be read to be added to.
+const MAX_WINDOWS: usize = 20_000;
+/// Workers whose sequence number is remembered.
+const MAX_SEQUENCES: usize = 100_000;
+/// Windows that ended so long ago are seldom added to.
+const SETTLED: Duration = Duration::from_secs(60);
+/// How often what is too old is deleted.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// A report that was checked and whose pairs were looked at.
+pub struct Prepared {
+    /// The worker.
+    pub instance: u64,
+    /// The report's number.
+    pub sequence: u64,
+    /// By shadow.
+    pub parts: Vec<Part>,
+    /// Pairs of shadows as they are now.
+    pub pairs: Vec<Pair>,
+    /// Gets the highest number of the worker that is on disk.
+    pub reply: oneshot::Sender<Result<u64, NotCommitted>>,
+}
+
+/// The store failed: whether the report is on disk is not known, and sending it again is safe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotCommitted;
+
+/// The numbers of one shadow.
+pub struct Part {
+    /// Which.
+    pub shadow: String,
+    /// When the evidence began that they belong to.
+    pub epoch: u64,
+    /// When the report begins, by the worker's clock.
+    pub started_ms: u64,
+    /// When it ends.
+    pub ended_ms: u64,
+    /// The numbers.
+    pub report: ShadowReport,
+}
+
+/// A pair that was looked at.
+pub struct Pair {
+    /// What is kept of it.
+    pub kept: NewPair,
+    /// What is counted of it, if anything.
+    pub examined: Option<Examined>,
+    /// When its request came, by the worker's clock.
+    pub at_ms: u64,
+}
+
+/// The task.
+pub struct Committer {
+    telemetry: Telemetry,
+    retention: Retention,
+    metrics: IntakeMetrics,
+    /// **Invariant:** what is in these three is what is on disk, but for the transaction that is under way.
+    sequences: HashMap<u64, u64>,
+    windows: HashMap<WindowKey, Numbers>,
+    endpoints: HashMap<(String, u64), HashSet<String>>,
+}
+
+impl Committer {
+    /// One that remembers nothing yet.
+    pub fn new(telemetry: Telemetry, retention: Retention, metrics: IntakeMetrics) -> Self {
+        let (sequences, windows, endpoints) = Default::default();
+        Committer { telemetry, retention, metrics, sequences, windows, endpoints }
+    }
+
+    /// Commits what comes in, until nothing can come any more.
+    pub async fn run(mut self, mut reports: mpsc::Receiver<Prepared>) {
+        let mut sweep = tokio::time::interval(SWEEP);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut batch = Vec::with_capacity(MAX_BATCH);
+        loop {
+            tokio::select! {
+                count = reports.recv_many(&mut batch, MAX_BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                    self.commit(std::mem::take(&mut batch), now_ms()).await;
+                }
+                _ = sweep.tick() => match self.telemetry.sweep(&self.retention, now_ms()).await {
+                    Ok(true) => sweep.reset_after(Duration::from_millis(100)),
+                    Ok(false) => {}
+                    Err(error) => error!(error = &error as &dyn std::error::Error, "old telemetry cannot be deleted"),
+                },
+            }
+        }
+    }
+
+    /// Commits these reports in one transaction, and answers them.
+    pub async fn commit(&mut self, reports: Vec<Prepared>, now_ms: u64) {
+        let started = Instant::now();
+        self.metrics.batch.observe(reports.len() as f64);
+        match self.add(&reports, now_ms).await {
+            Ok(counted) => {
+                let count = |result, count| {
+                    self.metrics.reports.get_or_create(&ReportLabels { result }).inc_by(count as u64);
+                };
+                count("counted", counted);
+                count("repeated", reports.len().saturating_sub(counted));
+                for Prepared { instance, reply, .. } in reports {
+                    // Nobody waits for it if the worker hung up; it will send it again.
+                    let _ = reply.send(self.sequences.get(&instance).copied().ok_or(NotCommitted));
+                }
+            }
+            Err(error) => {
+                error!(error = &error as &dyn std::error::Error, "reports cannot be written");
+                // What is on disk is not known now.
+                self.sequences.clear();
+                self.windows.clear();
+                self.endpoints.clear();
+                for report in reports {
+                    let _ = report.reply.send(Err(NotCommitted));
+                }
+            }
+        }
+        self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
+        self.forget(now_ms);
+    }
+
+    /// How many of the reports were counted: the others had been before.
+    async fn add(&mut self, reports: &[Prepared], now_ms: u64) -> Result<usize, StoreError> {
+        self.remember(reports).await?;
+        let mut sequences = HashMap::new();
+        let mut touched = BTreeSet::new();
+        let mut pairs: Vec<&NewPair> = Vec::new();
+        let mut kept: HashMap<&str, usize> = HashMap::new();
+        let mut counted = 0;
+        for report in reports {
+            let last = self.sequences.get(&report.instance).copied().unwrap_or_default();
+            if report.sequence <= last {
+                continue;
+            }
+            counted += 1;
+            self.sequences.insert(report.instance, report.sequence);
+            sequences.insert(report.instance, report.sequence);
+            for part in &report.parts {
+                self.add_part(part, now_ms, &mut touched).await?;
+            }
+            for pair in &report.pairs {
+                self.add_pair(pair, now_ms, &mut touched).await?;
+                let kept = kept.entry(&pair.kept.shadow).or_default();
+                *kept += 1;
+                if *kept <= MAX_PAIRS {
+                    pairs.push(&pair.kept);
+                } else {
+                    self.metrics.pairs_left_out.inc();
+                }
+            }
+        }
+        if counted > 0 {
+            let windows = touched.iter().filter_map(|key| Some((key, self.windows.get(key)?))).collect();
+            self.telemetry.commit(&Batch { sequences, windows, pairs, now_ms }).await?;
+        }
+        Ok(counted)
+    }
+
+    /// Reads the last sequence numbers of workers that are not remembered.
+    async fn remember(&mut self, reports: &[Prepared]) -> Result<(), StoreError> {
+        let unknown: BTreeSet<u64> = reports
+            .iter()
+            .map(|report| report.instance)
+            .filter(|instance| !self.sequences.contains_key(instance))
+            .collect();
+        let unknown: Vec<u64> = unknown.into_iter().collect();
+        self.sequences.extend(self.telemetry.sequences(&unknown).await?);
+        Ok(())
+    }
+
+    async fn add_part(
+        &mut self,
+        part: &Part,
+        now_ms: u64,
+        touched: &mut BTreeSet<WindowKey>,
+    ) -> Result<(), StoreError> {
+        let at_ms = self.believed(part.ended_ms, now_ms);
+        let took_ms = part.ended_ms.saturating_sub(part.started_ms);
+        let started_ms = at_ms.saturating_sub(took_ms.min(self.retention.fine_ms));
+        for span in Span::ALL {
+            let key = key(&part.shadow, part.epoch, span, at_ms, None);
+            if let Numbers::Traffic(traffic) = self.window(&key).await? {
+                traffic.add(&part.report, started_ms, at_ms);
+            }
+            touched.insert(key);
+        }
+        for (endpoint, report) in &part.report.endpoints {
+            let endpoint = self.endpoint(&part.shadow, part.epoch, endpoint).await?;
+            for span in Span::ALL {
+                let key = key(&part.shadow, part.epoch, span, at_ms, Some(&endpoint));
+                if let Numbers::Tally(tally) = self.window(&key).await? {
+                    tally.add(report);
+                }
+                touched.insert(key);
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_pair(
+        &mut self,
+        pair: &Pair,
+        now_ms: u64,
+        touched: &mut BTreeSet<WindowKey>,
+    ) -> Result<(), StoreError> {
+        let Some(examined) = &pair.examined else { return Ok(()) };
+        let NewPair { pair: id, shadow, epoch, endpoint, .. } = &pair.kept;
+        let at_ms = self.believed(pair.at_ms, now_ms);
+        let endpoint = self.endpoint(shadow, *epoch, endpoint).await?;
+        for span in Span::ALL {
+            let key = key(shadow, *epoch, span, at_ms, Some(&endpoint));
+            if let Numbers::Tally(tally) = self.window(&key).await? {
+                tally.examine(id, examined);
+            }
+            touched.insert(key);
+        }
+        Ok(())
+    }
+
+    /// A time that fine windows are kept of, and that is not to come.
+    fn believed(&self, at_ms: u64, now_ms: u64) -> u64 {
+        at_ms.clamp(now_ms.saturating_sub(self.retention.fine_ms), now_ms)
+    }
+
+    /// The numbers of a window, to be added to.
+    async fn window(&mut self, key: &WindowKey) -> Result<&mut Numbers, StoreError> {
+        if !self.windows.contains_key(key) {
+            let numbers = match self.telemetry.window(key).await? {
+                Some(numbers) => numbers,
+                None if key.endpoint.is_none() => Numbers::Traffic(Traffic::default()),
+                None => Numbers::Tally(Box::<Tally>::default()),
+            };
+            self.windows.insert(key.clone(), numbers);
+        }
+        let missing = || StoreError::Row { row: "a tally".to_owned(), detail: "it is gone".to_owned() };
+        self.windows.get_mut(key).ok_or_else(missing)
+    }
+
+    /// The endpoint, or the one that stands for all that are too many.
+    async fn endpoint(&mut self, shadow: &str, epoch: u64, name: &str) -> Result<String, StoreError> {
+        let of = (shadow.to_owned(), epoch);
+        if !self.endpoints.contains_key(&of) {
+            let known = self.telemetry.endpoints(shadow, epoch).await?;
+            self.endpoints.insert(of.clone(), known.into_iter().collect());
+        }
+        let known = self.endpoints.entry(of).or_default();
+        if known.contains(name) {
+            return Ok(name.to_owned());
+        }
+        // One place is for the others.
+        let name = if known.len() + 1 < MAX_ENDPOINTS { name } else { OTHER };
+        known.insert(name.to_owned());
+        Ok(name.to_owned())
+    }
+
+    fn forget(&mut self, now_ms: u64) {
+        let settled = now_ms.saturating_sub(SETTLED.as_millis() as u64);
+        self.windows.retain(|key, _| match key.span {
+            Span::All => true,
+            span => key.start_ms.saturating_add(span.ms()) > settled,
+        });
+        if self.windows.len() > MAX_WINDOWS {
+            self.windows.clear();
+        }
+        if self.sequences.len() > MAX_SEQUENCES {
+            self.sequences.clear();
+        }
+        if self.endpoints.len() > MAX_WINDOWS {
+            self.endpoints.clear();
+        }
+    }
+}
+
+fn key(shadow: &str, epoch: u64, span: Span, at_ms: u64, endpoint: Option<&str>) -> WindowKey {
+    let (shadow, endpoint) = (shadow.to_owned(), endpoint.map(str::to_owned));
+    WindowKey { shadow, epoch, span, start_ms: span.start(at_ms), endpoint }
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,80 @@
+//! How many reports are read at once.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::http;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tonic::Status;
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tower::Service;
+
+/// With 8 MiB each, at most half a gigabyte is being read.
+const READING: usize = 64;
+/// A report that is not here and on disk by then is sent again by its worker.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Lets so many calls be read at once; the others wait with their bodies unread, which holds the sender back.
+#[derive(Clone)]
+pub struct Gate<S> {
+    inner: S,
+    reading: Arc<Semaphore>,
+}
+
+/// Held by a call that is being read. Whoever has read it drops it.
+#[derive(Clone)]
+pub(crate) struct Reading {
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
+impl<S> Gate<S> {
+    /// In front of `inner`.
+    pub fn new(inner: S) -> Self {
+        Gate { inner, reading: Arc::new(Semaphore::new(READING)) }
+    }
+}
+
+impl<S: NamedService> NamedService for Gate<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S> Service<http::Request<Body>> for Gate<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let reading = Arc::clone(&self.reading);
+        // The one that is ready goes, its clone stays.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        Box::pin(async move {
+            let answered = tokio::time::timeout(PATIENCE, async {
+                if let Ok(permit) = reading.acquire_owned().await {
+                    request.extensions_mut().insert(Reading { _permit: Arc::new(permit) });
+                }
+                inner.call(request).await
+            });
+            match answered.await {
+                Ok(answer) => answer,
+                Err(_) => Ok(Status::unavailable("the control plane is busy").into_http()),
+            }
+        })
+    }
+}

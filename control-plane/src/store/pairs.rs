@@ -1,0 +1,193 @@
+//! Sampled pairs on disk. They are redacted by whoever makes a [`NewPair`].
+
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, SqlitePool};
+
+use crate::store::error::StoreError;
+use crate::store::telemetry::{Retention, Telemetry, signed, unsigned};
+
+/// Documents in one statement: each may be some hundred kilobytes.
+const ROWS: usize = 50;
+
+/// A pair to keep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewPair {
+    /// Its id, 32 hexadecimal digits.
+    pub pair: String,
+    /// The shadow.
+    pub shadow: String,
+    /// The revision at which the shadow's evidence began.
+    pub epoch: u64,
+    /// The endpoint.
+    pub endpoint: String,
+    /// `match`, `noise`, `different`, or what became of the copy if it was not answered.
+    pub outcome: String,
+    /// The fields that differ.
+    pub fields: Vec<String>,
+    /// What an example shows of it, as JSON.
+    pub found: String,
+    /// The whole, as JSON.
+    pub document: String,
+}
+
+/// A pair that was kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeptPair {
+    /// Grows with every pair.
+    pub id: u64,
+    /// The whole, as JSON.
+    pub document: String,
+}
+
+/// What an example shows of a pair that was kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoundPair {
+    /// The pair.
+    pub pair: String,
+    /// Its endpoint.
+    pub endpoint: String,
+    /// As in [`NewPair::found`].
+    pub found: String,
+}
+
+/// Which pairs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PairQuery {
+    /// With one of these outcomes; any if empty.
+    pub outcomes: Vec<String>,
+    /// Of this endpoint.
+    pub endpoint: Option<String>,
+    /// That differ in this field.
+    pub field: Option<String>,
+    /// This one.
+    pub pair: Option<String>,
+    /// With a smaller id.
+    pub before: Option<u64>,
+    /// So many at most.
+    pub limit: u32,
+}
+
+pub(super) async fn insert(
+    connection: &mut SqliteConnection,
+    pairs: &[&NewPair],
+    now_ms: u64,
+) -> Result<(), StoreError> {
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let row = sqlx::query("SELECT COALESCE(MAX(id), 0) FROM pair").fetch_one(&mut *connection).await?;
+    let mut ids = row.try_get::<i64, _>(0)?.saturating_add(1)..;
+    for some in pairs.chunks(ROWS) {
+        let rows: Vec<(i64, &NewPair)> = ids.by_ref().zip(some.iter().copied()).collect();
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO pair (id, pair, shadow, epoch, endpoint, outcome, seen_ms, found, document) ",
+        );
+        query.push_values(&rows, |mut row, (id, pair)| {
+            row.push_bind(*id)
+                .push_bind(&pair.pair)
+                .push_bind(&pair.shadow)
+                .push_bind(signed(pair.epoch))
+                .push_bind(&pair.endpoint)
+                .push_bind(&pair.outcome)
+                .push_bind(signed(now_ms))
+                .push_bind(&pair.found)
+                .push_bind(&pair.document);
+        });
+        query.build().execute(&mut *connection).await?;
+        let fields: Vec<(i64, &String)> =
+            rows.iter().flat_map(|(id, pair)| pair.fields.iter().map(|field| (*id, field))).collect();
+        for some in fields.chunks(10_000) {
+            let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO pair_field (pair_id, field) ");
+            query.push_values(some, |mut row, (id, field)| {
+                row.push_bind(*id).push_bind(*field);
+            });
+            query.push(" ON CONFLICT DO NOTHING");
+            query.build().execute(&mut *connection).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes pairs that were seen before that, and of each outcome of a shadow those that are too many.
+pub(super) async fn sweep(
+    pool: &SqlitePool,
+    retention: &Retention,
+    before_ms: i64,
+    at_most: i64,
+) -> Result<(), StoreError> {
+    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::query("DELETE FROM pair WHERE id IN (SELECT id FROM pair WHERE seen_ms < $1 LIMIT $2)")
+        .bind(before_ms)
+        .bind(at_most)
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::query(
+        "DELETE FROM pair WHERE id IN (SELECT id FROM \
+         (SELECT id, ROW_NUMBER() OVER (PARTITION BY shadow, outcome ORDER BY id DESC) AS place FROM pair) AS placed \
+         WHERE place > $1)",
+    )
+    .bind(signed(retention.pairs))
+    .execute(&mut *transaction)
+    .await?;
+    sqlx::query("DELETE FROM pair_field WHERE pair_id NOT IN (SELECT id FROM pair)")
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+impl Telemetry {
+    /// Pairs of a shadow, newest first.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn pairs(&self, shadow: &str, wanted: &PairQuery) -> Result<Vec<KeptPair>, StoreError> {
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT id, document FROM pair WHERE shadow = ");
+        query.push_bind(shadow);
+        if !wanted.outcomes.is_empty() {
+            query.push(" AND outcome IN (");
+            let mut list = query.separated(", ");
+            for outcome in &wanted.outcomes {
+                list.push_bind(outcome);
+            }
+            query.push(")");
+        }
+        if let Some(endpoint) = &wanted.endpoint {
+            query.push(" AND endpoint = ").push_bind(endpoint);
+        }
+        if let Some(pair) = &wanted.pair {
+            query.push(" AND pair = ").push_bind(pair);
+        }
+        if let Some(field) = &wanted.field {
+            query
+                .push(" AND id IN (SELECT pair_id FROM pair_field WHERE field = ")
+                .push_bind(field)
+                .push(")");
+        }
+        if let Some(before) = wanted.before {
+            query.push(" AND id < ").push_bind(signed(before));
+        }
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(wanted.limit));
+        let rows = query.build().fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Ok(KeptPair { id: unsigned(row, 0)?, document: row.try_get(1)? })).collect()
+    }
+
+    /// The newest pairs since a shadow's evidence began, without what matches.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn found(&self, shadow: &str, epoch: u64, limit: u32) -> Result<Vec<FoundPair>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT pair, endpoint, found FROM pair WHERE shadow = $1 AND epoch = $2 ORDER BY id DESC LIMIT $3",
+        )
+        .bind(shadow)
+        .bind(signed(epoch))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(FoundPair { pair: row.try_get(0)?, endpoint: row.try_get(1)?, found: row.try_get(2)? })
+            })
+            .collect()
+    }
+}

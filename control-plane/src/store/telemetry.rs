@@ -1,0 +1,298 @@
+//! What the filters reported, on disk: what the reports add up to, and whose reports were counted.
+
+mod kept;
+
+use std::collections::{BTreeMap, HashMap};
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite, SqlitePool};
+
+use crate::model::tally::{Tally, Traffic};
+use crate::model::window::{Span, Stretch};
+use crate::store::Turn;
+use crate::store::error::StoreError;
+use crate::store::pairs::{self, NewPair};
+
+/// Rows in one statement: SQLite takes 32,766 values.
+const ROWS: usize = 1_000;
+/// Rows that one statement deletes, so that a change of a valve need not wait for long.
+const SWEPT: i64 = 5_000;
+
+/// What the filters reported.
+///
+/// **Invariant:** one task alone commits, so that what it remembers of the tables is what is in them.
+#[derive(Clone)]
+pub struct Telemetry {
+    pub(super) pool: SqlitePool,
+    turn: Turn,
+}
+
+/// Which numbers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WindowKey {
+    /// The shadow.
+    pub shadow: String,
+    /// The revision at which its evidence began.
+    pub epoch: u64,
+    /// How long the window is.
+    pub span: Span,
+    /// When it begins, in milliseconds since 1970.
+    pub start_ms: u64,
+    /// The endpoint; `None` stands for the shadow as a whole.
+    pub endpoint: Option<String>,
+}
+
+/// The numbers of a window.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Numbers {
+    /// Of a shadow as a whole.
+    Traffic(Traffic),
+    /// Of an endpoint.
+    Tally(Box<Tally>),
+}
+
+/// What is written at once, all of it or nothing.
+#[derive(Default)]
+pub struct Batch<'a> {
+    /// The last report of each worker: instance, sequence.
+    pub sequences: HashMap<u64, u64>,
+    /// Windows as they are now.
+    pub windows: Vec<(&'a WindowKey, &'a Numbers)>,
+    /// Pairs to keep.
+    pub pairs: Vec<&'a NewPair>,
+    /// When.
+    pub now_ms: u64,
+}
+
+/// How long things are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Windows of 10 seconds, in milliseconds.
+    pub fine_ms: u64,
+    /// Windows of 10 minutes, in milliseconds; also how long a silent worker is remembered.
+    pub coarse_ms: u64,
+    /// Pairs, in milliseconds.
+    pub pairs_ms: u64,
+    /// Pairs of each outcome of a shadow.
+    pub pairs: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        const DAY: u64 = 86_400_000;
+        // 500 pairs of each outcome, with three bodies of 64 KiB each, are some 100 MB for each shadow at the most.
+        Retention { fine_ms: DAY, coarse_ms: 30 * DAY, pairs_ms: 7 * DAY, pairs: 500 }
+    }
+}
+
+/// The sum of some windows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sum {
+    /// Of the shadow as a whole.
+    pub traffic: Traffic,
+    /// By endpoint.
+    pub endpoints: BTreeMap<String, Tally>,
+}
+
+impl Telemetry {
+    pub(super) fn new(pool: SqlitePool, turn: Turn) -> Telemetry {
+        Telemetry { pool, turn }
+    }
+
+    /// The sequence of the last report that was counted, of those of these workers of which there is one.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn sequences(&self, instances: &[u64]) -> Result<HashMap<u64, u64>, StoreError> {
+        let mut found = HashMap::new();
+        for some in instances.chunks(ROWS) {
+            let mut query =
+                QueryBuilder::<Sqlite>::new("SELECT instance, sequence FROM reporter WHERE instance IN (");
+            let mut list = query.separated(", ");
+            for instance in some {
+                list.push_bind(instance.cast_signed());
+            }
+            query.push(")");
+            for row in query.build().fetch_all(&self.pool).await? {
+                found.insert(row.try_get::<i64, _>(0)?.cast_unsigned(), unsigned(&row, 1)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// For each shadow, when its evidence began: revisions in ascending order, each with its time.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn epochs(&self) -> Result<HashMap<String, Vec<(u64, u64)>>, StoreError> {
+        let mut epochs: HashMap<String, Vec<(u64, u64)>> = HashMap::new();
+        let rows = sqlx::query("SELECT shadow, epoch, at_ms FROM epoch ORDER BY epoch")
+            .fetch_all(&self.pool)
+            .await?;
+        for row in rows {
+            epochs.entry(row.try_get(0)?).or_default().push((unsigned(&row, 1)?, unsigned(&row, 2)?));
+        }
+        Ok(epochs)
+    }
+
+    /// The window, if there is something in it.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn window(&self, key: &WindowKey) -> Result<Option<Numbers>, StoreError> {
+        let row = sqlx::query(
+            "SELECT numbers FROM tally \
+             WHERE shadow = $1 AND epoch = $2 AND span_ms = $3 AND start_ms = $4 AND endpoint = $5",
+        )
+        .bind(&key.shadow)
+        .bind(signed(key.epoch))
+        .bind(signed(key.span.ms()))
+        .bind(signed(key.start_ms))
+        .bind(key.endpoint.as_deref().unwrap_or_default())
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        numbers(&row, 0, key.endpoint.is_none()).map(Some)
+    }
+
+    /// The endpoints that there are numbers of.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn endpoints(&self, shadow: &str, epoch: u64) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT endpoint FROM tally \
+             WHERE shadow = $1 AND epoch = $2 AND span_ms = 0 AND start_ms = 0 AND endpoint <> ''",
+        )
+        .bind(shadow)
+        .bind(signed(epoch))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
+    /// Writes a batch, all of it or nothing. After an error it is not known which.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn commit(&self, batch: &Batch<'_>) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let sequences: Vec<_> = batch.sequences.iter().collect();
+        for some in sequences.chunks(ROWS) {
+            let mut query =
+                QueryBuilder::<Sqlite>::new("INSERT INTO reporter (instance, sequence, seen_ms) ");
+            query.push_values(some, |mut row, (instance, sequence)| {
+                row.push_bind(instance.cast_signed())
+                    .push_bind(signed(**sequence))
+                    .push_bind(signed(batch.now_ms));
+            });
+            query.push(
+                " ON CONFLICT (instance) DO UPDATE SET sequence = excluded.sequence, seen_ms = excluded.seen_ms",
+            );
+            query.build().execute(&mut *transaction).await?;
+        }
+        for some in batch.windows.chunks(ROWS) {
+            let mut query = QueryBuilder::<Sqlite>::new(
+                "INSERT INTO tally (shadow, epoch, span_ms, start_ms, endpoint, numbers) ",
+            );
+            query.push_values(some, |mut row, (key, numbers)| {
+                row.push_bind(&key.shadow)
+                    .push_bind(signed(key.epoch))
+                    .push_bind(signed(key.span.ms()))
+                    .push_bind(signed(key.start_ms))
+                    .push_bind(key.endpoint.as_deref().unwrap_or_default())
+                    .push_bind(match numbers {
+                        Numbers::Traffic(traffic) => kept::traffic(traffic),
+                        Numbers::Tally(tally) => kept::tally(tally),
+                    });
+            });
+            query.push(
+                " ON CONFLICT (shadow, epoch, span_ms, start_ms, endpoint) DO UPDATE SET numbers = excluded.numbers",
+            );
+            query.build().execute(&mut *transaction).await?;
+        }
+        pairs::insert(&mut transaction, &batch.pairs, batch.now_ms).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// What the windows of a shadow add up to.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn sum(&self, shadow: &str, epoch: u64, stretches: &[Stretch]) -> Result<Sum, StoreError> {
+        let mut sum = Sum::default();
+        for stretch in stretches {
+            let rows = sqlx::query(
+                "SELECT endpoint, numbers FROM tally \
+                 WHERE shadow = $1 AND epoch = $2 AND span_ms = $3 AND start_ms >= $4 AND start_ms < $5",
+            )
+            .bind(shadow)
+            .bind(signed(epoch))
+            .bind(signed(stretch.span.ms()))
+            .bind(signed(stretch.from_ms))
+            .bind(signed(stretch.until_ms))
+            .fetch_all(&self.pool)
+            .await?;
+            for row in rows {
+                let endpoint: String = row.try_get(0)?;
+                match numbers(&row, 1, endpoint.is_empty())? {
+                    Numbers::Traffic(traffic) => sum.traffic.merge(&traffic),
+                    Numbers::Tally(tally) => sum.endpoints.entry(endpoint).or_default().merge(&tally),
+                }
+            }
+        }
+        Ok(sum)
+    }
+
+    /// Deletes what is older than it is kept, a part of it at a time. `true` if there is more.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn sweep(&self, retention: &Retention, now_ms: u64) -> Result<bool, StoreError> {
+        let before = |kept: u64| signed(now_ms.saturating_sub(kept));
+        let mut more = false;
+        for (span, kept) in [(Span::Fine, retention.fine_ms), (Span::Coarse, retention.coarse_ms)] {
+            let _turn = self.turn.lock().await;
+            let swept = sqlx::query(
+                "DELETE FROM tally WHERE (shadow, epoch, span_ms, start_ms, endpoint) IN \
+                 (SELECT shadow, epoch, span_ms, start_ms, endpoint FROM tally \
+                  WHERE span_ms = $1 AND start_ms < $2 LIMIT $3)",
+            )
+            .bind(signed(span.ms()))
+            .bind(before(kept.saturating_add(span.ms())))
+            .bind(SWEPT)
+            .execute(&self.pool)
+            .await?;
+            more |= swept.rows_affected() == SWEPT.unsigned_abs();
+        }
+        let _turn = self.turn.lock().await;
+        sqlx::query("DELETE FROM reporter WHERE seen_ms < $1")
+            .bind(before(retention.coarse_ms))
+            .execute(&self.pool)
+            .await?;
+        pairs::sweep(&self.pool, retention, before(retention.pairs_ms), SWEPT).await?;
+        Ok(more)
+    }
+}
+
+fn numbers(row: &SqliteRow, column: usize, is_traffic: bool) -> Result<Numbers, StoreError> {
+    let bytes: &[u8] = row.try_get(column)?;
+    if is_traffic {
+        kept::to_traffic(bytes).map(Numbers::Traffic)
+    } else {
+        kept::to_tally(bytes).map(Box::new).map(Numbers::Tally)
+    }
+}
+
+pub(super) fn unsigned(row: &SqliteRow, column: usize) -> Result<u64, StoreError> {
+    let value: i64 = row.try_get(column)?;
+    u64::try_from(value)
+        .map_err(|_| StoreError::Row { row: "a number".to_owned(), detail: format!("{value} is negative") })
+}
+
+/// What is stored was bounded when it came in.
+pub(super) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

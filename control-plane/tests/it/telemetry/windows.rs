@@ -1,0 +1,131 @@
+//! Windows and retention, by a clock that is handed in.
+
+use prometheus_client::registry::Registry;
+use tokio::sync::oneshot;
+use umbra_control_plane::intake::committer::{Committer, Pair, Part, Prepared};
+use umbra_control_plane::intake::metrics::IntakeMetrics;
+use umbra_control_plane::model::window::{Span, Stretch, cover};
+use umbra_control_plane::store::metrics::StoreMetrics;
+use umbra_control_plane::store::pairs::{NewPair, PairQuery};
+use umbra_control_plane::store::telemetry::{Retention, Telemetry};
+use umbra_control_plane::store::{DatabaseUrl, Store};
+
+use super::report;
+use crate::support::{database, folder};
+
+const HOUR: u64 = 3_600_000;
+const DAY: u64 = 24 * HOUR;
+/// Some day at midnight.
+const START: u64 = 20_000 * DAY;
+const ALL: Stretch = Stretch { span: Span::All, from_ms: 0, until_ms: 1 };
+
+fn prepared(sequence: u64, at_ms: u64, pairs: Vec<Pair>) -> Prepared {
+    let report = report(1, sequence, 10).shadows.remove("checkout-v2").unwrap();
+    let shadow = "checkout-v2".to_owned();
+    let part = Part { shadow, epoch: 3, started_ms: at_ms - 1_000, ended_ms: at_ms, report };
+    Prepared { instance: 1, sequence, parts: vec![part], pairs, reply: oneshot::channel().0 }
+}
+
+fn pair(number: usize, outcome: &str) -> Pair {
+    let text = |text: &str| text.to_owned();
+    let kept = NewPair {
+        pair: number.to_string(),
+        shadow: text("checkout-v2"),
+        epoch: 3,
+        endpoint: text("GET /"),
+        outcome: text(outcome),
+        fields: vec![text("$.a")],
+        found: text("{}"),
+        document: text("{}"),
+    };
+    Pair { kept, examined: None, at_ms: START }
+}
+
+struct Bench {
+    telemetry: Telemetry,
+    committer: Committer,
+    retention: Retention,
+    store: Store,
+    _folder: tempfile::TempDir,
+}
+
+async fn bench(retention: Retention) -> Bench {
+    let folder = folder();
+    let mut registry = Registry::default();
+    let url = DatabaseUrl::from(database(folder.path()));
+    let store = Store::open(&url, [1; 16], |_| Ok(()), StoreMetrics::register(&mut registry)).await.unwrap();
+    let telemetry = store.telemetry();
+    let metrics = IntakeMetrics::register(&mut registry);
+    let committer = Committer::new(telemetry.clone(), retention, metrics);
+    Bench { telemetry, committer, retention, store, _folder: folder }
+}
+
+impl Bench {
+    async fn mirrored(&self, stretches: &[Stretch]) -> u64 {
+        let sum = self.telemetry.sum("checkout-v2", 3, stretches).await.unwrap();
+        let pairs: u64 = sum.endpoints.values().map(|tally| tally.numbers.evidence.pairs).sum();
+        assert_eq!(pairs, sum.traffic.mirrored, "the endpoints add up to the shadow");
+        pairs
+    }
+
+    async fn sweep(&self, now_ms: u64) {
+        while self.telemetry.sweep(&self.retention, now_ms).await.unwrap() {}
+    }
+}
+
+#[tokio::test]
+async fn fine_windows_add_up_to_coarse_ones_and_go_before_them() {
+    let mut bench = bench(Retention::default()).await;
+    // One report in each minute of 40 hours.
+    let minutes = 40 * 60_u64;
+    for minute in 0..minutes {
+        let at_ms = START + minute * 60_000 + 30_000;
+        bench.committer.commit(vec![prepared(minute + 1, at_ms, Vec::new())], at_ms).await;
+    }
+    let end = START + minutes * 60_000;
+    assert_eq!(bench.mirrored(&[ALL]).await, minutes * 10);
+    assert_eq!(bench.mirrored(&cover(START, end, 0)).await, minutes * 10);
+    for (since, until) in [(5, 9), (5, 11), (0, 10), (59, 601), (601, 2_000)] {
+        let stretches = cover(START + since * 60_000, START + until * 60_000, 0);
+        assert_eq!(bench.mirrored(&stretches).await, (until - since) * 10, "{since} to {until}");
+    }
+    bench.sweep(end).await;
+    let fine = |from: u64, until: u64| {
+        [Stretch { span: Span::Fine, from_ms: START + from * 60_000, until_ms: START + until * 60_000 }]
+    };
+    assert_eq!(bench.mirrored(&fine(0, 16 * 60 - 1)).await, 0, "older than a day");
+    assert_eq!(bench.mirrored(&fine(16 * 60, minutes)).await, 24 * 60 * 10);
+    assert_eq!(bench.mirrored(&cover(START, end, end - DAY)).await, minutes * 10);
+    bench.sweep(end + 31 * DAY).await;
+    assert_eq!(bench.mirrored(&cover(START, end, end)).await, 0);
+    assert_eq!(bench.mirrored(&[ALL]).await, minutes * 10, "the evidence stays");
+    bench.store.close().await;
+}
+
+#[tokio::test]
+async fn clocks_that_are_wrong_do_not_lose_reports() {
+    let mut bench = bench(Retention::default()).await;
+    let reports = [1_000, START - 40 * DAY, START, START + 40 * DAY];
+    let reports = reports.into_iter().zip(1..).map(|(at_ms, sequence)| prepared(sequence, at_ms, Vec::new()));
+    bench.committer.commit(reports.collect(), START).await;
+    assert_eq!(bench.mirrored(&[ALL]).await, 40);
+    assert_eq!(bench.mirrored(&cover(START - 2 * DAY, START + 1, START - DAY)).await, 40);
+}
+
+#[tokio::test]
+async fn pairs_are_kept_by_number_and_age() {
+    let retention = Retention { pairs: 5, pairs_ms: HOUR, ..Retention::default() };
+    let mut bench = bench(retention).await;
+    let pairs = (0..20).map(|n| pair(n, if n % 2 == 0 { "match" } else { "different" })).collect();
+    bench.committer.commit(vec![prepared(1, START, pairs)], START).await;
+    bench.committer.commit(vec![prepared(2, START, vec![pair(20, "timeout")])], START + HOUR).await;
+    let all = PairQuery { limit: 100, ..PairQuery::default() };
+    let count = async |bench: &Bench| bench.telemetry.pairs("checkout-v2", &all).await.unwrap().len();
+    assert_eq!(count(&bench).await, 21);
+    bench.sweep(START + HOUR).await;
+    let field = PairQuery { field: Some("$.a".to_owned()), ..all.clone() };
+    assert_eq!(count(&bench).await, 11, "five of each outcome");
+    assert_eq!(bench.telemetry.pairs("checkout-v2", &field).await.unwrap().len(), 11);
+    bench.sweep(START + HOUR + 1).await;
+    assert_eq!(count(&bench).await, 1, "the others are too old");
+}
