@@ -1,9 +1,9 @@
 //! How a shadow wants its pairs looked at, with the defaults in place of what it leaves out.
 
 use umbra_compare::answer::Choice;
-use umbra_compare::gates::{Gates, LatencyLimit};
+use umbra_compare::gates::{Gates, LatencyLimit, Noise};
 use umbra_compare::json::rules::{RuleError, Rules};
-use umbra_resource::manifest::compare::BodyComparison;
+use umbra_resource::manifest::compare::{self as manifest, BodyComparison};
 use umbra_resource::manifest::gates::LatencyRatio;
 use umbra_resource::manifest::shadow::ShadowSpec;
 
@@ -68,6 +68,10 @@ pub fn gates(spec: &ShadowSpec) -> Gates {
         max_status_mismatch: asked.max_status_mismatch.or(defaults.max_status_mismatch),
         max_body_mismatch: asked.max_body_mismatch.or(default_body),
         max_latency_ratio: asked.max_latency_ratio.as_ref().map_or(defaults.max_latency_ratio, limits),
+        noise: match compare.noise {
+            Some(manifest::Noise::Diffy) => Noise::Diffy,
+            _ => defaults.noise,
+        },
         ..defaults
     }
 }

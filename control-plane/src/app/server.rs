@@ -58,6 +58,7 @@ pub struct Server {
     stop_xds: CancellationToken,
     publisher: JoinHandle<()>,
     committer: JoinHandle<()>,
+    stop_committer: CancellationToken,
 }
 
 impl Server {
@@ -110,9 +111,10 @@ impl Server {
         let telemetry = store.telemetry();
         let plans = Arc::new(Plans::new(store.watch(), telemetry.clone()));
         let intake_metrics = IntakeMetrics::register(&mut registry);
+        let stop_committer = CancellationToken::new();
         let (reports, prepared) = mpsc::channel(committer::WAITING);
         let committer = Committer::new(telemetry, config.retention, intake_metrics.clone());
-        let committer = tokio::spawn(committer.run(prepared));
+        let committer = tokio::spawn(committer.run(prepared, stop_committer.clone()));
         let intake = TelemetryServiceServer::new(Intake::new(plans, reports, intake_metrics))
             .max_decoding_message_size(MAX_REPORT_BYTES);
         let intake = Routes::new(Gate::new(intake));
@@ -147,7 +149,18 @@ impl Server {
             version = env!("CARGO_PKG_VERSION"),
             "listening"
         );
-        Ok(Server { api_address, xds_address, stop, store, api, xds, stop_xds, publisher, committer })
+        Ok(Server {
+            api_address,
+            xds_address,
+            stop,
+            store,
+            api,
+            xds,
+            stop_xds,
+            publisher,
+            committer,
+            stop_committer,
+        })
     }
 
     /// Where the API listens.
@@ -170,7 +183,8 @@ impl Server {
     /// # Errors
     /// It ended though nobody stopped it.
     pub async fn ended(self) -> anyhow::Result<()> {
-        let Server { mut api, mut xds, stop, stop_xds, store, publisher, committer, .. } = self;
+        let Server { mut api, mut xds, stop, stop_xds, store, publisher, committer, stop_committer, .. } =
+            self;
         let failed = tokio::select! {
             // `api` ends when its requests are drained: after that no write is acknowledged any more, and those that
             // were have gone out to the streams, which therefore end last.
@@ -190,7 +204,8 @@ impl Server {
         if !xds.is_finished() {
             xds.await??;
         }
-        // The service that handed it reports has ended, and those that it has are still written.
+        // The reports that it has are still written.
+        stop_committer.cancel();
         drop(committer.await);
         store.close().await;
         publisher.abort();

@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 use tracing::error;
 use umbra_compare::report::MAX_ENDPOINTS;
 use umbra_compare::report::triple::Examined;
@@ -94,8 +95,9 @@ impl Committer {
         Committer { telemetry, retention, metrics, sequences, windows, endpoints }
     }
 
-    /// Commits what comes in, until nothing can come any more.
-    pub async fn run(mut self, mut reports: mpsc::Receiver<Prepared>) {
+    /// Commits what comes in, until nothing can come any more. From `closing` on nothing more is let in; connections that
+    /// are still open then may hold on to the service for as long as they like.
+    pub async fn run(mut self, mut reports: mpsc::Receiver<Prepared>, closing: CancellationToken) {
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(MAX_BATCH);
@@ -107,6 +109,7 @@ impl Committer {
                     }
                     self.commit(std::mem::take(&mut batch), now_ms()).await;
                 }
+                () = closing.cancelled(), if !reports.is_closed() => reports.close(),
                 _ = sweep.tick() => match self.telemetry.sweep(&self.retention, now_ms()).await {
                     Ok(true) => sweep.reset_after(Duration::from_millis(100)),
                     Ok(false) => {}

@@ -1,6 +1,7 @@
 //! Reports, verdicts and pairs, as operators get them.
 
 use serde_json::json;
+use umbra_compare::outcome::Outcome;
 
 use super::{Worker, differs, report};
 use crate::support::{CHECKOUT, TestServer, folder};
@@ -171,4 +172,46 @@ async fn evidence_begins_anew_when_older_pairs_cannot_be_compared() {
         .await
         .unwrap();
     assert_eq!(server.api.get(REPORT).await["mirrored"], 7);
+}
+
+/// Copies that were not answered: no evidence against anybody where the observation failed, errors where the shadow did.
+#[tokio::test]
+async fn a_shadow_that_does_not_answer_is_spoken_of_in_words() {
+    for (outcome, pairs, verdict, words) in [
+        (
+            Outcome::NeverSeen,
+            0,
+            "not-enough-evidence",
+            "is it known to Envoy, and is the upstream filter on it?",
+        ),
+        (Outcome::ConnectFailure, 900, "no-go", "connection failures"),
+        (Outcome::Timeout, 900, "no-go", "timeouts"),
+        (Outcome::Reset, 900, "no-go", "connections reset"),
+        (
+            Outcome::NotRouted,
+            0,
+            "not-enough-evidence",
+            "answered by Envoy itself before they reached the cluster",
+        ),
+    ] {
+        let folder = folder();
+        let server = TestServer::start(folder.path()).await;
+        server.api.apply(CHECKOUT).await;
+        let mut sent = report(1, 1, 0);
+        let shadow = sent.shadows.get_mut("checkout-v2").unwrap();
+        shadow.mirrored = 900;
+        shadow.candidate.add(outcome, 900);
+        let endpoint = shadow.endpoints.get_mut("GET /cart/{id}").unwrap();
+        endpoint.statuses.clear();
+        endpoint.evidence.pairs = pairs;
+        endpoint.evidence.errors.trials = pairs;
+        endpoint.evidence.errors.candidate_only = pairs;
+        Worker::at(server.xds).send(&sent).await.unwrap();
+        let found = server.api.get("/api/v1/shadows/checkout-v2/verdict").await;
+        assert_eq!(found["verdict"], verdict, "{found:#}");
+        assert!(found["summary"].as_str().unwrap().contains(words), "{found:#}");
+        let found = server.api.get(REPORT).await;
+        assert_eq!(found["outcomes"]["shadow"], json!([{"outcome": outcome.name(), "count": 900}]));
+        assert_eq!(found["mirrored"], 900);
+    }
 }

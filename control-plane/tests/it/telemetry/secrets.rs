@@ -86,7 +86,7 @@ async fn what_is_redacted_is_nowhere() {
             "s3cret-8",
             "s3cret-9",
         ] {
-            let is_there = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            let is_there = String::from_utf8_lossy(&bytes).contains(secret);
             assert!(!is_there, "{secret} is in {place}");
         }
     }

@@ -1,0 +1,172 @@
+//! How much telemetry one core takes in: `cargo bench -p umbra-control-plane --bench intake`.
+//!
+//! Prints reports a second (checked, added up, committed and synced, in transactions as large as they come under load)
+//! and pairs a second (looked at, redacted and written as JSON).
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a benchmark may stop at the first surprise, and printing is what it is for"
+)]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use prometheus_client::registry::Registry;
+use tokio::sync::oneshot;
+use umbra_compare::evidence::{BodyFacts, Differs, Facts};
+use umbra_compare::outcome::Outcome;
+use umbra_compare::report::part::Statuses;
+use umbra_control_plane::analysis::look::look;
+use umbra_control_plane::analysis::plan::Plan;
+use umbra_control_plane::intake::committer::{Committer, Part, Prepared};
+use umbra_control_plane::intake::metrics::IntakeMetrics;
+use umbra_control_plane::store::metrics::StoreMetrics;
+use umbra_control_plane::store::telemetry::Retention;
+use umbra_control_plane::store::{DatabaseUrl, Store};
+use umbra_policy::pair::PairId;
+use umbra_resource::Resource;
+use umbra_wire::telemetry::answer::{SampledAnswer, SampledPair};
+use umbra_wire::telemetry::{EndpointReport, Report, ShadowReport, decode, encode};
+
+/// What a worker of a busy Envoy has to say after a second: ten endpoints, a hundred pairs.
+const ENDPOINTS: u64 = 10;
+const PAIRS: u64 = 10;
+/// Reports that wait while a transaction is synced, under load.
+const BATCH: u64 = 256;
+const BATCHES: u64 = 20;
+const LOOKS: u32 = 2_000;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let encoded: Vec<Vec<u8>> = (0..BATCH).map(|instance| encode(&report(instance + 1))).collect();
+    let bytes = encoded.iter().map(Vec::len).sum::<usize>() as u64 / BATCH;
+    let (took, reports) = runtime.block_on(reports(&encoded));
+    let rate = reports as f64 / took.as_secs_f64();
+    println!(
+        "reports: {rate:.0}/s of {bytes} bytes, {:.0} pairs counted/s",
+        rate * (ENDPOINTS * PAIRS) as f64
+    );
+    for kilobytes in [2, 20] {
+        let took = looks(kilobytes * 1_024);
+        println!(
+            "pairs looked at, {kilobytes} KB of JSON that differs: {:.0}/s",
+            f64::from(LOOKS) / took.as_secs_f64()
+        );
+    }
+}
+
+async fn reports(encoded: &[Vec<u8>]) -> (Duration, u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut registry = Registry::default();
+    let url = DatabaseUrl::from(folder.path().join("umbra.db"));
+    let store = Store::open(&url, [1; 16], |_| Ok(()), StoreMetrics::register(&mut registry)).await.unwrap();
+    let metrics = IntakeMetrics::register(&mut registry);
+    let mut committer = Committer::new(store.telemetry(), Retention::default(), metrics);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now_ms = u64::try_from(now.as_millis()).unwrap();
+    let started = Instant::now();
+    for sequence in 1..=BATCHES {
+        let mut answers = Vec::new();
+        let batch = encoded.iter().map(|bytes| {
+            let report = decode(bytes).unwrap();
+            let parts = report.shadows.into_iter().map(|(shadow, report)| Part {
+                shadow,
+                epoch: 1,
+                started_ms: now_ms - 1_000,
+                ended_ms: now_ms,
+                report,
+            });
+            let (reply, answer) = oneshot::channel();
+            answers.push(answer);
+            Prepared { instance: report.instance, sequence, parts: parts.collect(), pairs: Vec::new(), reply }
+        });
+        let batch = batch.collect();
+        committer.commit(batch, now_ms).await;
+        for answer in answers {
+            assert_eq!(answer.await.unwrap(), Ok(sequence));
+        }
+    }
+    let took = started.elapsed();
+    store.close().await;
+    (took, BATCHES * BATCH)
+}
+
+fn report(instance: u64) -> Report {
+    let mut random = fastrand::Rng::with_seed(instance);
+    let mut shadow = ShadowReport { mirrored: ENDPOINTS * PAIRS, ..ShadowReport::default() };
+    shadow.candidate.add(Outcome::Answered, ENDPOINTS * PAIRS);
+    for endpoint in 0..ENDPOINTS {
+        let mut numbers = EndpointReport::default();
+        for _ in 0..PAIRS {
+            let (primary, shadow) = (1_000.0 * (1.0 + random.f64()), 1_000.0 * (1.0 + random.f64()));
+            numbers.evidence.add(&Facts {
+                candidate_error: false,
+                primary_error: false,
+                status: Some(Differs::default()),
+                body: Some(BodyFacts::Equal),
+                latency_us: Some((primary, shadow)),
+            });
+            numbers.latency_ratio.add(shadow / primary);
+        }
+        numbers.statuses.insert(Statuses { primary: 200, candidate: 200, control: 0 }, PAIRS);
+        shadow.endpoints.insert(format!("GET /endpoint-{endpoint}/{{id}}"), numbers);
+    }
+    Report {
+        node_id: "node".to_owned(),
+        instance,
+        sequence: 1,
+        policy_revision: 1,
+        requests: 1_000,
+        stamped: 1_000,
+        shadows: [("checkout-v2".to_owned(), shadow)].into(),
+        ..Report::default()
+    }
+}
+
+fn looks(bytes: usize) -> Duration {
+    let manifest = r#"{"apiVersion":"umbra/v1","kind":"Shadow","metadata":{"name":"a"},"spec":{"stamps":["a"],
+        "target":{"cluster":"a"},"compare":{"ignore":["$..at"],"redact":{"fields":["$..secret"]}}}}"#;
+    let resources = umbra_resource::from_json(manifest).unwrap();
+    let [Resource::Shadow(shadow)] = resources.as_slice() else { unreachable!() };
+    let plan = Plan::of(&shadow.spec).unwrap();
+    let body = |price: u32| {
+        let mut items = Vec::new();
+        while items.iter().map(String::len).sum::<usize>() < bytes {
+            items.push(format!(
+                r#"{{"id":{},"name":"something","price":{price},"at":"x","secret":"y"}}"#,
+                items.len()
+            ));
+        }
+        format!("[{}]", items.join(",")).into_bytes()
+    };
+    let answer = |price: u32| {
+        let body = body(price);
+        SampledAnswer {
+            status: 200,
+            headers: vec![("content-type".to_owned(), b"application/json".to_vec())],
+            body_length: body.len() as u64,
+            digest: Some([u8::try_from(price).unwrap(); 16]),
+            body,
+            ..SampledAnswer::default()
+        }
+    };
+    let pair = SampledPair {
+        pair: PairId::from_bytes([1; 16]),
+        shadow: "a".to_owned(),
+        endpoint: "GET /".to_owned(),
+        method: "GET".to_owned(),
+        path: "/".to_owned(),
+        at_ms: 0,
+        weight: 1.0,
+        primary: answer(1),
+        candidate: answer(2),
+        control: None,
+    };
+    let started = Instant::now();
+    for _ in 0..LOOKS {
+        assert!(look(black_box(&pair), &plan).unwrap().examined.is_some());
+    }
+    started.elapsed()
+}
