@@ -50,6 +50,9 @@ struct Compared {
 pub(crate) struct ReportAnswer {
     #[serde(flatten)]
     about: About,
+    /// Requests of which copies were sent. `mirrored` counts those of which it is known what became of them, and gets
+    /// there in the end.
+    sent: u64,
     answers: Compared,
     #[serde(flatten)]
     report: ReportView,
@@ -86,7 +89,7 @@ pub(crate) async fn get_report(
     let bodies = &evidence.report.whole.evidence.bodies;
     let answers = Compared { compared: bodies.compared, unequal: bodies.unequal, examined: trials };
     let report = view::report(&evidence.report, &evidence.gates);
-    Ok(Json(ReportAnswer { about: evidence.about, answers, report }))
+    Ok(Json(ReportAnswer { about: evidence.about, sent: evidence.sent, answers, report }))
 }
 
 /// Whether a shadow may go live
@@ -105,7 +108,7 @@ pub(crate) async fn get_verdict(
     query: Result<Query<SpanQuery>, QueryRejection>,
 ) -> Result<Json<VerdictAnswer>, Problem> {
     let (Path(name), Query(query)) = (name?, query?);
-    let Evidence { about, report, gates } = evidence(&context, name, &query).await?;
+    let Evidence { about, report, gates, .. } = evidence(&context, name, &query).await?;
     // Some thousand intervals: too long for a thread that serves.
     let judged = tokio::task::spawn_blocking(move || view::verdict(&judge(&report, &gates), &report));
     let verdict = judged.await.map_err(|_| Problem::new(Kind::Internal, "the verdict cannot be found"))?;
@@ -114,6 +117,7 @@ pub(crate) async fn get_verdict(
 
 struct Evidence {
     about: About,
+    sent: u64,
     report: Report,
     gates: Gates,
 }
@@ -154,7 +158,7 @@ async fn evidence(context: &ApiContext, name: String, query: &SpanQuery) -> Resu
         })
         .collect();
     let report = assemble(&sum.traffic, &sum.endpoints, &examples, plan::is_by_digest(&shadow.spec));
-    Ok(Evidence { about, report, gates: plan::gates(&shadow.spec) })
+    Ok(Evidence { about, sent: sum.traffic.mirrored, report, gates: plan::gates(&shadow.spec) })
 }
 
 /// A time, or how long ago.
