@@ -102,7 +102,7 @@ pub struct ServeOptions {
 
     /// How long numbers are kept for each 10 minutes [default: 30days]
     ///
-    /// What a shadow's evidence adds up to is kept for as long as the shadow is.
+    /// What a shadow's evidence adds up to as a whole is kept beyond that.
     #[arg(long, value_name = "TIME")]
     pub keep_reports: Option<String>,
 

@@ -268,6 +268,13 @@ impl Telemetry {
             more |= swept.rows_affected() == SWEPT.unsigned_abs();
         }
         let _turn = self.turn.lock().await;
+        // Evidence that began anew: nobody can ask for what was before.
+        sqlx::query(
+            "DELETE FROM tally WHERE span_ms = 0 AND EXISTS \
+             (SELECT 1 FROM epoch WHERE epoch.shadow = tally.shadow AND epoch.epoch > tally.epoch)",
+        )
+        .execute(&self.pool)
+        .await?;
         sqlx::query("DELETE FROM reporter WHERE seen_ms < $1")
             .bind(before(retention.coarse_ms))
             .execute(&self.pool)

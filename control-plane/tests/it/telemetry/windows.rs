@@ -4,6 +4,8 @@ use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 use umbra_control_plane::intake::committer::{Committer, Pair, Part, Prepared};
 use umbra_control_plane::intake::metrics::IntakeMetrics;
+use umbra_control_plane::model::audit::Origin;
+use umbra_control_plane::model::command::Command;
 use umbra_control_plane::model::window::{Span, Stretch, cover};
 use umbra_control_plane::store::metrics::StoreMetrics;
 use umbra_control_plane::store::pairs::{NewPair, PairQuery};
@@ -11,7 +13,7 @@ use umbra_control_plane::store::telemetry::{Retention, Telemetry};
 use umbra_control_plane::store::{DatabaseUrl, Store};
 
 use super::report;
-use crate::support::{database, folder};
+use crate::support::{CHECKOUT, database, folder};
 
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
@@ -128,4 +130,28 @@ async fn pairs_are_kept_by_number_and_age() {
     assert_eq!(bench.telemetry.pairs("checkout-v2", &field).await.unwrap().len(), 11);
     bench.sweep(START + HOUR + 1).await;
     assert_eq!(count(&bench).await, 1, "the others are too old");
+}
+
+#[tokio::test]
+async fn evidence_that_began_anew_is_not_kept() {
+    let mut bench = bench(Retention::default()).await;
+    for target in ["cluster: checkout-v2", "cluster: another"] {
+        let yaml = CHECKOUT.replace("cluster: checkout-v2", target);
+        let resources = umbra_resource::from_yaml(&yaml).unwrap();
+        let command = Command::Apply { resources, dry_run: false };
+        bench.store.execute(command, Origin::default()).await.unwrap();
+    }
+    let epochs = bench.telemetry.epochs().await.unwrap();
+    let epochs: Vec<u64> = epochs["checkout-v2"].iter().map(|(epoch, _)| *epoch).collect();
+    assert_eq!(epochs, [1, 2]);
+    for (sequence, epoch) in (1..).zip(epochs) {
+        let mut report = prepared(sequence, START, Vec::new());
+        report.parts[0].epoch = epoch;
+        bench.committer.commit(vec![report], START).await;
+    }
+    bench.sweep(START).await;
+    for (epoch, expected) in [(1, 0), (2, 10)] {
+        let sum = bench.telemetry.sum("checkout-v2", epoch, &[ALL]).await.unwrap();
+        assert_eq!(sum.traffic.mirrored, expected, "{epoch}");
+    }
 }
