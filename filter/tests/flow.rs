@@ -1,11 +1,19 @@
 //! The parts of `flow` that workers share, over a fake of Envoy's shared data and in virtual time.
-#![allow(clippy::unwrap_used, reason = "helpers of tests may stop at the first surprise, as tests do")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests may stop at the first surprise, as tests do"
+)]
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+use umbra_compare::evidence::{BodyFacts, Differs};
+use umbra_compare::outcome::Outcome;
+use umbra_filter::flow::facts::Triple;
 use umbra_filter::flow::limit::Limiter;
-use umbra_filter::flow::pending::{MAX_ENTRIES, PATIENCE_MS, Pending};
+use umbra_filter::flow::observation::{Answer, Observation, Wanted};
+use umbra_filter::flow::pairs::{MAX_ENTRIES, Mirrored, Origin, PATIENCE_MS, Pairs, Planned};
 use umbra_filter::flow::shared::census::Census;
 use umbra_filter::flow::shared::freshness::{self, Freshness};
 use umbra_filter::flow::shared::lease::{Lease, Standing};
@@ -13,8 +21,8 @@ use umbra_filter::flow::shared::policy::{self, Announced};
 use umbra_filter::flow::shared::{SharedData, Versioned, WorkerId};
 use umbra_filter::flow::time::Now;
 use umbra_policy::pair::PairId;
-use umbra_policy::spec::PolicySpec;
-use umbra_policy::{Policy, ShadowId, Slot};
+use umbra_policy::spec::{BodySpec, CompareSpec, PolicySpec};
+use umbra_policy::{MirrorRole, Policy, ShadowId, Slot};
 
 #[derive(Default)]
 struct Fake(RefCell<(HashMap<String, Versioned>, u32)>);
@@ -188,23 +196,137 @@ fn the_rate_holds_over_any_number_of_workers_and_clock_steps() {
     }
 }
 
+/// A request with a copy in each slot, for one shadow.
+fn mirrored(policy: &Rc<Policy>) -> Mirrored {
+    let planned = |role| Some(Planned { shadow: ShadowId(3), role, compared: None });
+    Mirrored {
+        origin: Origin { policy: Rc::clone(policy), version: None },
+        copies: [planned(MirrorRole::Candidate), planned(MirrorRole::Control)],
+        request: None,
+    }
+}
+
+/// How many copies finished with which outcome since the last look.
+fn outcomes(pairs: &mut Pairs) -> BTreeMap<Outcome, usize> {
+    let mut counts = BTreeMap::new();
+    for copy in pairs.take_finished().into_iter().flat_map(|finished| finished.copies) {
+        *counts.entry(copy.outcome).or_default() += 1;
+    }
+    counts
+}
+
 #[test]
-fn pending_copies_are_expected_once_and_never_without_bound() {
+fn copies_are_expected_once_and_never_without_bound() {
     let policy = Rc::new(Policy::build(PolicySpec::default()).unwrap());
     let pair = |number| PairId::new(number, None);
-    let mut pending = Pending::default();
-    pending.expect(pair(1), Rc::clone(&policy), Some(ShadowId(3)), None, 0);
-    assert!(pending.seen(pair(1), Slot::Two).is_none());
-    assert_eq!(pending.seen(pair(1), Slot::One).unwrap().shadow, ShadowId(3));
-    assert!(pending.seen(pair(1), Slot::One).is_none(), "once");
+    let unasked = || -> u64 { panic!("the clock costs a host call") };
+    let mut pairs = Pairs::new([0; 16]);
+    pairs.expect(pair(1), mirrored(&policy), 0);
+    assert_eq!(pairs.seen(pair(1), Slot::One, unasked).unwrap().shadow, ShadowId(3));
+    assert!(pairs.seen(pair(1), Slot::One, unasked).is_none(), "once");
+    pairs.on_failed(pair(1), Slot::One, Outcome::Reset);
+    assert_eq!(outcomes(&mut pairs), BTreeMap::new(), "told when all is known");
+    pairs.on_primary_gone(pair(1), || true);
+    assert_eq!(outcomes(&mut pairs), BTreeMap::from([(Outcome::Reset, 1), (Outcome::NeverSeen, 1)]));
+    assert!(pairs.is_empty() && pairs.bytes() == 0);
 
-    let mut given_up = 0;
-    for number in 0..10_000 {
-        given_up +=
-            pending.expect(pair(number), Rc::clone(&policy), Some(ShadowId(0)), Some(ShadowId(0)), number);
+    let most = u64::try_from(MAX_ENTRIES).unwrap();
+    for number in 0..most + 100 {
+        pairs.expect(pair(number), mirrored(&policy), number);
+        assert!(pairs.len() <= MAX_ENTRIES);
     }
-    assert_eq!(given_up, 2 * (10_000 - u64::try_from(MAX_ENTRIES).unwrap()));
-    assert_eq!(pending.sweep(PATIENCE_MS), 0);
-    assert_eq!(pending.sweep(10_000 + PATIENCE_MS), 2 * u64::try_from(MAX_ENTRIES).unwrap());
-    assert_eq!(Rc::strong_count(&policy), 1, "nothing is kept");
+    assert_eq!(outcomes(&mut pairs), BTreeMap::from([(Outcome::Dropped, 200)]));
+    pairs.sweep(100 + PATIENCE_MS - 1);
+    assert_eq!(outcomes(&mut pairs), BTreeMap::new());
+    pairs.sweep(100 + PATIENCE_MS);
+    assert_eq!(outcomes(&mut pairs), BTreeMap::from([(Outcome::NeverSeen, 2)]));
+    pairs.sweep(2 * most + PATIENCE_MS);
+    assert_eq!(outcomes(&mut pairs), BTreeMap::from([(Outcome::NeverSeen, 2 * (MAX_ENTRIES - 1))]));
+    assert_eq!((pairs.len(), pairs.bytes(), Rc::strong_count(&policy)), (0, 0, 1), "nothing is kept");
+}
+
+/// A slow copy among thousands of quick ones is not the oldest of many: the others are gone.
+#[test]
+fn a_slow_copy_is_not_crowded_out_by_quick_ones() {
+    let policy = Rc::new(Policy::build(PolicySpec::default()).unwrap());
+    let pair = |number| PairId::new(number, None);
+    let mut pairs = Pairs::new([0; 16]);
+    for number in 0..3 * u64::try_from(MAX_ENTRIES).unwrap() {
+        pairs.expect(pair(number), mirrored(&policy), 0);
+        for slot in [Slot::One, Slot::Two] {
+            pairs.seen(pair(number), slot, || 0);
+            if number > 0 {
+                pairs.on_failed(pair(number), slot, Outcome::Reset);
+            }
+        }
+    }
+    assert_eq!(pairs.len(), 1);
+    pairs.sweep(PATIENCE_MS);
+    pairs.on_failed(pair(0), Slot::One, Outcome::Timeout);
+    pairs.on_answered(pair(0), umbra_filter::flow::pairs::Party::Copy(Slot::Two), None);
+    let told = outcomes(&mut pairs);
+    assert_eq!((told[&Outcome::Timeout], told[&Outcome::Late], pairs.len()), (1, 1, 0));
+}
+
+#[test]
+fn what_a_pair_says() {
+    let answer = |status, version: &str, digest: u8| Answer {
+        status,
+        headers: vec![("x-version".to_owned(), version.into())],
+        digest: Some([digest; 16]),
+        end_us: 100,
+        ..Answer::default()
+    };
+    let (plain, other, newer, failed) =
+        (answer(200, "1", 0), answer(200, "1", 1), answer(200, "2", 0), answer(500, "1", 2));
+    let with = |headers: &[&str]| CompareSpec {
+        headers: headers.iter().map(|name| (*name).to_owned()).collect(),
+        ..CompareSpec::default()
+    };
+    let differs = |candidate, control| BodyFacts::Examined(Differs { candidate, control });
+    let none = [].as_slice();
+    for (candidate, control, headers, body, candidate_error, equal) in [
+        (Some(&plain), None, none, Some(BodyFacts::Equal), false, true),
+        (Some(&other), None, none, Some(differs(true, false)), false, false),
+        (Some(&newer), None, none, Some(BodyFacts::Equal), false, true),
+        (Some(&newer), None, &["x-version"], Some(differs(true, false)), false, false),
+        (Some(&other), Some(Some(&other)), none, Some(differs(true, true)), false, false),
+        (Some(&plain), Some(Some(&other)), none, Some(differs(false, true)), false, false),
+        (Some(&failed), None, none, None, true, false),
+        (Some(&plain), Some(None), none, None, false, false),
+        (Some(&plain), Some(Some(&failed)), none, None, false, false),
+        (None, None, none, None, true, false),
+    ] {
+        let triple = Triple { primary: &plain, candidate, control, routed_us: 0 };
+        let judged = triple.judge(&with(headers));
+        let case = format!("{candidate:?} {control:?} {headers:?}");
+        assert_eq!(
+            (judged.facts.body, judged.facts.candidate_error, judged.equal),
+            (body, candidate_error, equal),
+            "{case}"
+        );
+        assert_eq!(judged.facts.latency_us.is_some(), candidate.is_some(), "{case}");
+    }
+}
+
+#[test]
+fn a_body_is_kept_up_to_its_bound_and_digested_whole() {
+    for (body, kept_bytes, kept) in
+        [(BodySpec::Full, 3, "abc"), (BodySpec::Full, 9, "abcdef"), (BodySpec::Digest, 0, "")]
+    {
+        let mut observation = Observation::new(Wanted { body, kept_bytes }, &[1; 16]);
+        let lines = [(":status", "200"), ("grpc-status", "nonsense"), ("a", "b"), ("c", "d")];
+        let lines: Vec<_> =
+            lines.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+        assert_eq!(observation.on_headers(&lines, |name| name == "c", 5), 2);
+        assert_eq!(observation.on_body(b"abcd") + observation.on_body(b"ef"), kept.len());
+        let answer = observation.on_end(9);
+        assert_eq!((answer.status, answer.grpc_status, answer.body.as_slice()), (200, None, kept.as_bytes()));
+        assert_eq!((answer.headers.len(), answer.headers_us, answer.end_us), (1, 5, 9));
+        let mut whole = Observation::new(Wanted { body, kept_bytes }, &[1; 16]);
+        whole.on_body(b"abcdef");
+        assert_eq!(whole.on_end(0).digest, answer.digest);
+    }
+    let nothing = Observation::new(Wanted::default(), &[1; 16]);
+    assert_eq!((nothing.reads_body(), nothing.on_end(0).digest), (false, None));
 }

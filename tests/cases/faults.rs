@@ -23,14 +23,14 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// `pairs.<outcome>` that all the copies to a cluster must come to.
 const CASES: [(&str, &str); 9] = [
     ("missing", "never_seen"),
-    ("down", "no_response"),
-    ("closes", "no_response"),
-    ("garbage", "no_response"),
-    ("never-reads", "no_response"),
-    ("never-answers", "no_response"),
-    ("resets", "no_response"),
-    // The head of an answer came, and so did an answer.
-    ("cuts-off", "answered"),
+    ("down", "connect_failure"),
+    ("closes", "reset"),
+    ("garbage", "reset"),
+    ("never-reads", "timeout"),
+    ("never-answers", "timeout"),
+    ("resets", "reset"),
+    // The head of an answer came, and not the rest.
+    ("cuts-off", "reset"),
     ("slow", "answered"),
 ];
 

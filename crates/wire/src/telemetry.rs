@@ -115,6 +115,13 @@ pub fn encode(report: &Report) -> Vec<u8> {
     to_proto::report(report).encode_to_vec()
 }
 
+/// What the answer to a report acknowledges: the highest sequence number of the instance that is on disk. `None` if it is
+/// not protobuf of this message.
+#[must_use]
+pub fn acknowledged(answer: &[u8]) -> Option<u64> {
+    proto::ReportResponse::decode(answer).ok().map(|response| response.acknowledged)
+}
+
 /// A report from its bytes.
 ///
 /// # Errors

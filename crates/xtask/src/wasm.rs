@@ -11,7 +11,7 @@ use crate::say;
 
 /// The size that the module must stay under. Every Envoy compiles it at every update, so growth should be a decision:
 /// this is a little above what it has, and far above [`AIM_BYTES`].
-const MAX_BYTES: usize = 850_000;
+const MAX_BYTES: usize = 900_000;
 
 /// The size that the module should come down to.
 pub(crate) const AIM_BYTES: usize = 400_000;

@@ -1,42 +1,64 @@
 //! Role shadow: what happens to a copy on its way out.
 
-use crate::flow::counters::Outcome;
+use crate::flow::answers::Followed;
 use crate::flow::headers::{Edit, SHADOW};
+use crate::flow::pairs::Party;
 use crate::flow::vm::Vm;
 use crate::flow::worker::InForce;
 use std::net::{IpAddr, SocketAddr};
+use umbra_compare::outcome::Outcome;
 use umbra_policy::pair::PairId;
 use umbra_policy::{Policy, Slot};
 
+/// How much earlier than the timeout says a stream may end by it, in milliseconds, at most: Envoy sets its timers by a clock
+/// that stands still within a turn of the event loop.
+const TIMER_SLACK_MS: u64 = 25;
+
 /// One copy, from its headers to its end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Copy {
-    /// The copy was expected, so that its fate counts.
-    expected: bool,
-    answered: bool,
+    /// Its answer.
+    pub answer: Followed,
+    slot: Slot,
+    timeout_ms: Option<u64>,
 }
 
-/// Decides on a request that carries the mark of a mirror slot. `cluster` is the cluster that it goes to; it
-/// costs a host call, and is asked only for a copy that nobody expects.
+/// What Envoy offers of the copy at hand. Each call is a host call.
+pub trait CopyView {
+    /// The cluster that it goes to.
+    fn cluster(&self) -> Option<Vec<u8>>;
+    /// `x-envoy-expected-rq-timeout-ms`, by which Envoy tells the server for how long it waits.
+    fn expected_timeout(&self) -> Option<Vec<u8>>;
+    /// Whether it ever had a connection.
+    fn was_connected(&self) -> bool;
+    /// For how long it has been under way, in milliseconds.
+    fn age_ms(&self) -> Option<u64>;
+    /// Microseconds of a clock that never steps back.
+    fn now_us(&self) -> u64;
+}
+
+/// Decides on a request that carries the mark of a mirror slot, and returns what is to be changed on it; and the copy, if it was
+/// expected.
 ///
-/// Such a copy was steered by another VM, or was given up: its shadow cannot be told. It loses whatever any
+/// One that nobody expects was steered by another VM, or was given up: its shadow cannot be told. It loses whatever any
 /// shadow with this cluster removes, so that no credentials leave by mistake, and gets no further mark.
 pub fn on_request(
     vm: &mut Vm,
     slot: &[u8],
     pair: Option<&[u8]>,
-    cluster: impl FnOnce() -> Option<Vec<u8>>,
-) -> (Copy, Vec<Edit>) {
+    view: &impl CopyView,
+) -> (Option<Copy>, Vec<Edit>) {
     let slot = match slot {
         b"1" => Some(Slot::One),
         b"2" => Some(Slot::Two),
         _ => None,
     };
-    let expected =
-        pair.and_then(PairId::parse).zip(slot).and_then(|(pair, slot)| vm.pending.seen(pair, slot));
-    let Some(expected) = expected else {
-        let cluster = cluster().unwrap_or_default();
-        return (Copy::default(), scrub_unknown(vm, &cluster));
+    let named = pair.and_then(PairId::parse).zip(slot);
+    let expected = named.and_then(|(pair, slot)| {
+        vm.pairs.seen(pair, slot, || view.now_us()).map(|expected| (pair, slot, expected))
+    });
+    let Some((pair, slot, expected)) = expected else {
+        return (None, scrub_unknown(vm, &view.cluster().unwrap_or_default()));
     };
     let mut edits = Vec::new();
     if let Some(shadow) = expected.policy.shadow(expected.shadow) {
@@ -47,24 +69,30 @@ pub fn on_request(
         );
         edits.push(Edit::Set(SHADOW.to_owned(), shadow.name().into()));
     }
-    (Copy { expected: true, answered: false }, edits)
+    let timeout = view.expected_timeout().and_then(|digits| String::from_utf8(digits).ok()?.parse().ok());
+    let answer = Followed::new(pair, Party::Copy(slot), expected.compared);
+    (Some(Copy { answer, slot, timeout_ms: timeout }), edits)
 }
 
 impl Copy {
-    /// The shadow's response headers arrived.
-    pub fn on_response(&mut self, vm: &mut Vm) {
-        if self.expected && !self.answered {
-            vm.counters.outcome(Outcome::Answered);
+    /// The exchange is over, or was cut off. What Envoy offers is asked only in the second case.
+    pub fn on_end(&self, vm: &mut Vm, view: &impl CopyView) {
+        if self.answer.is_over() {
+            return;
         }
-        self.answered = true;
+        vm.pairs.on_failed(self.answer.pair, self.slot, self.failure(view));
+        vm.settle();
     }
 
-    /// The exchange is over, or was cut off.
-    pub fn on_end(&mut self, vm: &mut Vm) {
-        if self.expected && !self.answered {
-            vm.counters.outcome(Outcome::NoResponse);
+    /// Why there is no whole answer (ADR 0005): Envoy drops the copy without a word, and only its circumstances tell.
+    fn failure(&self, view: &impl CopyView) -> Outcome {
+        if !view.was_connected() {
+            return Outcome::ConnectFailure;
         }
-        self.answered = true;
+        // Without a timeout of its own a stream also ends by others, of idle streams or of whole connections.
+        let Some((timeout_ms, age_ms)) = self.timeout_ms.zip(view.age_ms()) else { return Outcome::NoAnswer };
+        let slack_ms = TIMER_SLACK_MS.min(timeout_ms / 10);
+        if age_ms.saturating_add(slack_ms) >= timeout_ms { Outcome::Timeout } else { Outcome::Reset }
     }
 }
 

@@ -1,27 +1,8 @@
 //! What is counted, kept in memory and carried to Envoy's metrics on ticks: counting costs no host call.
 
+use crate::flow::numbers::Compared;
+use umbra_compare::outcome::Outcome;
 use umbra_policy::Skip;
-
-/// What became of one copy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The shadow's response headers arrived.
-    Answered,
-    /// The copy was sent, and ended without a response: not connected, reset or timed out.
-    NoResponse,
-    /// Envoy made no copy: the cluster does not exist, the route has no mirror policy for the slot, or a
-    /// filter after this one answered the request.
-    NeverSeen,
-    /// There was no room to remember the copy until its fate was known.
-    Dropped,
-}
-
-const OUTCOMES: [(Outcome, &str); 4] = [
-    (Outcome::Answered, "answered"),
-    (Outcome::NoResponse, "no_response"),
-    (Outcome::NeverSeen, "never_seen"),
-    (Outcome::Dropped, "dropped"),
-];
 
 /// Counts since the last flush.
 #[derive(Debug, Default)]
@@ -30,7 +11,10 @@ pub struct Counters {
     stamped: u64,
     mirrored: u64,
     skipped: [u64; Skip::ALL.len()],
-    outcomes: [u64; OUTCOMES.len()],
+    outcomes: [u64; Outcome::ALL.len()],
+    equal: u64,
+    unequal: u64,
+    telemetry_dropped: u64,
 }
 
 impl Counters {
@@ -58,19 +42,34 @@ impl Counters {
         }
     }
 
-    /// The fate of one copy is known.
+    /// What became of one copy is known.
     pub fn outcome(&mut self, outcome: Outcome) {
-        for (count, (known, _)) in self.outcomes.iter_mut().zip(OUTCOMES) {
+        for (count, known) in self.outcomes.iter_mut().zip(Outcome::ALL) {
             if known == outcome {
                 bump(count);
             }
         }
     }
 
+    /// A pair was compared.
+    pub fn compared(&mut self, compared: Compared) {
+        match compared {
+            Compared::Equal => bump(&mut self.equal),
+            Compared::Unequal => bump(&mut self.unequal),
+        }
+    }
+
+    /// So many reports were lost.
+    pub fn telemetry_dropped(&mut self, reports: u64) {
+        self.telemetry_dropped = self.telemetry_dropped.saturating_add(reports);
+    }
+
     /// The counts since the last call, in the order of [`names`].
     pub fn take(&mut self) -> Vec<u64> {
-        let Self { requests, stamped, mirrored, skipped, outcomes } = std::mem::take(self);
-        [requests, stamped, mirrored].into_iter().chain(skipped).chain(outcomes).collect()
+        let Self { requests, stamped, mirrored, skipped, outcomes, equal, unequal, telemetry_dropped } =
+            std::mem::take(self);
+        let first = [requests, stamped, mirrored].into_iter();
+        first.chain(skipped).chain(outcomes).chain([equal, unequal, telemetry_dropped]).collect()
     }
 }
 
@@ -79,7 +78,10 @@ pub fn names() -> Vec<String> {
     let mut names: Vec<String> =
         ["umbra.requests", "umbra.stamped", "umbra.mirrored"].map(str::to_owned).to_vec();
     names.extend(Skip::ALL.iter().map(|skip| format!("umbra.skipped.{}", skip.name())));
-    names.extend(OUTCOMES.iter().map(|(_, name)| format!("umbra.pairs.{name}")));
+    names.extend(Outcome::ALL.iter().map(|outcome| format!("umbra.pairs.{}", outcome.name())));
+    names.extend(
+        ["umbra.compared.equal", "umbra.compared.unequal", "umbra.telemetry_dropped"].map(str::to_owned),
+    );
     names
 }
 

@@ -163,7 +163,7 @@ impl Leader {
             Ok(policy) => {
                 policy::publish(&version, body, shared);
                 let line = format!("policy {version} (revision {}) received", policy.revision());
-                let in_force = InForce::Policy { version, policy: Rc::new(policy) };
+                let in_force = InForce::Policy { version: version.into(), policy: Rc::new(policy) };
                 self.awaited = Some(in_force.label());
                 *change = Some(in_force);
                 vec![Action::Log(Level::Info, line)]

@@ -1,23 +1,25 @@
 //! Role primary: what happens to a request on its way in.
 
+use crate::flow::answers::Followed;
 use crate::flow::config::Primary;
-use crate::flow::counters::Outcome;
 use crate::flow::headers::{Edit, MIRROR_1, MIRROR_2, PAIR, SHADOW, SLOT, STAMP, is_reserved};
+use crate::flow::observation::{Headers, Wanted};
+use crate::flow::pairs::{Mirrored, Origin as MirroredUnder, Party, Planned, Request};
 use crate::flow::shared::SharedData;
 use crate::flow::vm::{Rules, Vm};
 use std::net::IpAddr;
 use std::rc::Rc;
 use umbra_policy::pair::PairId;
-use umbra_policy::{BodyLength, MirrorRole, Policy, RequestView, ShadowId, Skip, Slot, StampId, decide};
+use umbra_policy::spec::BodySpec;
+use umbra_policy::{
+    BodyLength, MirrorRole, Policy, RequestView, Shadow, ShadowId, Skip, Slot, StampId, decide,
+};
 
 /// The longest value of `x-umbra-stamp`, in bytes. A request may fit thousands of stamps, and servers refuse
 /// headers of a few kilobytes: a label must not cost a request its answer.
 pub const MAX_STAMP_BYTES: usize = 4_096;
 
-/// A request's headers as Envoy lists them: names in lower case, pseudo-headers among them, in order.
-pub type Headers = [(String, Vec<u8>)];
-
-/// Decides on a request, and returns what is to be changed on it.
+/// Decides on a request, and returns what is to be changed on it; and the answer to be followed, if it is mirrored.
 ///
 /// `end_of_stream` says that the headers are all there is. `source_ip` costs a host call, and is asked only if a shadow samples by it.
 pub fn on_request(
@@ -27,7 +29,7 @@ pub fn on_request(
     end_of_stream: bool,
     source_ip: impl Fn() -> Option<IpAddr>,
     shared: &impl SharedData,
-) -> Vec<Edit> {
+) -> (Vec<Edit>, Option<Followed>) {
     vm.counters.request();
     let rules = vm.rules(config);
     let key = rules.as_ref().and_then(|rules| rules.policy.mesh_key());
@@ -35,9 +37,9 @@ pub fn on_request(
     let mut edits = strip(headers, origin);
     if origin == Origin::Copy {
         vm.counters.skipped(Skip::Loop);
-        return edits;
+        return (edits, None);
     }
-    let Some(rules) = rules else { return edits };
+    let Some(rules) = rules else { return (edits, None) };
 
     let view = View { headers, end_of_stream, source_ip };
     let random = vm.random();
@@ -45,12 +47,14 @@ pub fn on_request(
     for (_, reason) in &decision.skipped {
         vm.counters.skipped(*reason);
     }
+    vm.numbers.request(!decision.stamps.is_empty());
     if !decision.stamps.is_empty() {
         vm.counters.stamped();
         edits.push(Edit::Add(STAMP, stamp_names(&rules.policy, &decision.stamps)));
     }
 
-    let mut slots = [None, None];
+    let mut copies = [None, None];
+    let pair_random = vm.random();
     let mut admitted = None;
     for mirror in &decision.mirrors {
         let Some(shadow) = rules.policy.shadow(mirror.shadow) else { continue };
@@ -69,18 +73,29 @@ pub fn on_request(
             continue;
         }
         let Some(cluster) = cluster else { continue };
-        let [one, two] = &mut slots;
+        let [one, two] = &mut copies;
         let (slot, name) = match mirror.slot {
             Slot::One => (one, MIRROR_1),
             Slot::Two => (two, MIRROR_2),
         };
-        *slot = Some(mirror.shadow);
+        let compared = shadow.compares(pair_random).then(|| wanted(shadow)).flatten();
+        *slot = Some(Planned { shadow: mirror.shadow, role: mirror.role, compared });
         edits.push(Edit::Add(name, cluster.as_bytes().to_vec()));
     }
-    if slots != [None, None] {
-        edits.push(Edit::Add(PAIR, expect(vm, &rules.policy, slots).to_string().into_bytes()));
+    if copies == [None, None] {
+        return (edits, None);
     }
-    edits
+    let pair = PairId::new(pair_random, rules.policy.mesh_key());
+    edits.push(Edit::Add(PAIR, pair.to_string().into_bytes()));
+    let followed = expect(vm, &rules, pair, copies, &view);
+    (edits, Some(followed))
+}
+
+/// The exchange is over, whether it was answered or cut off. `was_routed` says whether Envoy chose a host for it; it costs a
+/// host call, and is asked only if a copy was not seen.
+pub fn on_gone(vm: &mut Vm, followed: &Followed, was_routed: impl FnOnce() -> bool) {
+    vm.pairs.on_primary_gone(followed.pair, was_routed);
+    vm.settle();
 }
 
 /// What a request says it is, and whether it can say so.
@@ -158,15 +173,39 @@ fn refusal(
     (!vm.limiter.allow(shadow.name(), rate, wall_ms, shared)).then_some(Skip::RateLimited)
 }
 
-fn expect(vm: &mut Vm, policy: &Rc<Policy>, [one, two]: [Option<ShadowId>; 2]) -> PairId {
-    let pair = PairId::new(vm.random(), policy.mesh_key());
-    let given_up = vm.pending.expect(pair, Rc::clone(policy), one, two, vm.now.monotonic_ms);
-    for _ in 0..given_up {
-        vm.counters.outcome(Outcome::Dropped);
+/// What the shadow looks at in answers.
+fn wanted(shadow: &Shadow) -> Option<Wanted> {
+    let compare = shadow.compare()?;
+    let kept_bytes = match compare.body {
+        BodySpec::Full => usize::try_from(compare.max_body_bytes).unwrap_or(usize::MAX),
+        BodySpec::Digest | BodySpec::None => 0,
+    };
+    Some(Wanted { body: compare.body, kept_bytes })
+}
+
+fn expect(
+    vm: &mut Vm,
+    rules: &Rules,
+    pair: PairId,
+    copies: [Option<Planned>; 2],
+    view: &impl RequestView,
+) -> Followed {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let is_compared = copies.iter().flatten().any(|copy| copy.compared.is_some());
+    let request = is_compared.then(|| Request {
+        method: text(view.method()),
+        path: text(view.path()),
+        at_ms: vm.now.wall_ms,
+    });
+    let origin = MirroredUnder { policy: Rc::clone(&rules.policy), version: rules.version.clone() };
+    for copy in copies.iter().flatten().filter(|copy| copy.role == MirrorRole::Candidate) {
+        vm.numbers.mirrored(&origin, copy.shadow, vm.now);
     }
+    let observed = vm.pairs.expect(pair, Mirrored { origin, copies, request }, vm.now.monotonic_ms);
+    vm.settle();
     vm.counters.mirrored();
-    vm.mirrored_under = Some(Rc::clone(policy));
-    pair
+    vm.mirrored_under = Some(Rc::clone(&rules.policy));
+    Followed::new(pair, Party::Primary, observed)
 }
 
 fn is(name: &str, reserved: &str) -> bool {

@@ -1,9 +1,11 @@
 //! What the plugin instances in one worker's VM share.
 
 use crate::flow::config::Primary;
-use crate::flow::counters::{Counters, Outcome};
+use crate::flow::counters::Counters;
 use crate::flow::limit::Limiter;
-use crate::flow::pending::Pending;
+use crate::flow::numbers::Numbers;
+use crate::flow::outbox::{Outbox, Reply};
+use crate::flow::pairs::Pairs;
 use crate::flow::shared::WorkerId;
 use crate::flow::time::Now;
 use crate::flow::worker::{InForce, Worker};
@@ -17,8 +19,12 @@ pub struct Vm {
     pub worker: Worker,
     /// Counts until the next flush.
     pub counters: Counters,
-    /// Copies that were not seen yet.
-    pub pending: Pending,
+    /// Mirrored requests whose fate is not known yet.
+    pub pairs: Pairs,
+    /// What the others add up to.
+    pub numbers: Numbers,
+    /// The same on its way to the control plane.
+    outbox: Outbox,
     /// `max_rps`.
     pub limiter: Limiter,
     /// The moment of the last tick. Requests live by this clock: to ask Envoy for the time costs a host call.
@@ -33,6 +39,8 @@ pub struct Vm {
 pub struct Rules {
     /// The policy.
     pub policy: Rc<Policy>,
+    /// The control plane's version of it; none of a static fallback.
+    pub version: Option<Rc<str>>,
     /// Whether every share counts as 0, because the control plane has been silent for too long.
     pub stale: bool,
 }
@@ -44,7 +52,9 @@ impl Vm {
         Self {
             worker: Worker::new(WorkerId::new(random.u64(..))),
             counters: Counters::default(),
-            pending: Pending::default(),
+            pairs: Pairs::new(random.u128(..).to_ne_bytes()),
+            numbers: Numbers::default(),
+            outbox: Outbox::new(random.u64(..)),
             limiter: Limiter::default(),
             now: Now::default(),
             mirrored_under: None,
@@ -61,20 +71,44 @@ impl Vm {
     pub fn tick(&mut self, now: Now) {
         self.now = now;
         self.limiter.tick();
-        for _ in 0..self.pending.sweep(now.monotonic_ms) {
-            self.counters.outcome(Outcome::NeverSeen);
+        self.pairs.sweep(now.monotonic_ms);
+        self.settle();
+    }
+
+    /// Counts what has finished among the pairs. To be called after every event of theirs.
+    pub fn settle(&mut self) {
+        for finished in self.pairs.take_finished() {
+            for copy in &finished.copies {
+                self.counters.outcome(copy.outcome);
+            }
+            for compared in self.numbers.finished(finished, self.now, &mut self.random) {
+                self.counters.compared(compared);
+            }
         }
+    }
+
+    /// The report that this worker is to send to its control plane now, if any. To be called on ticks.
+    pub fn report(&mut self, node: &str) -> Option<&[u8]> {
+        self.counters.telemetry_dropped(self.outbox.take_lost());
+        self.outbox.tick(self.now, node, &mut self.numbers)
+    }
+
+    /// How the sending of a report ended.
+    pub fn on_report(&mut self, reply: Reply) {
+        let random = self.random();
+        self.outbox.on_reply(reply, self.now, random, &mut self.numbers);
     }
 
     /// What a plugin instance with this configuration judges requests by; nothing if there is no policy.
     pub fn rules(&self, config: &Primary) -> Option<Rules> {
-        let fallback = || config.fallback.clone().map(|policy| Rules { policy, stale: false });
+        let fallback = || config.fallback.clone().map(|policy| Rules { policy, version: None, stale: false });
         let Some(control_plane) = &config.control_plane else { return fallback() };
         match self.worker.in_force() {
             InForce::Nothing => fallback(),
             InForce::Removed => None,
-            InForce::Policy { policy, .. } => Some(Rules {
+            InForce::Policy { policy, version } => Some(Rules {
                 policy: Rc::clone(policy),
+                version: Some(Rc::clone(version)),
                 stale: self.worker.silence_ms(self.now) > control_plane.max_staleness_ms,
             }),
         }

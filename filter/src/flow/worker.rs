@@ -52,7 +52,7 @@ pub enum InForce {
     /// This one.
     Policy {
         /// The control plane's version of it.
-        version: String,
+        version: Rc<str>,
         /// Ready to decide.
         policy: Rc<Policy>,
     },
@@ -134,7 +134,7 @@ impl Worker {
         match (self.lease.tick(now.monotonic_ms, shared), &self.leader) {
             (Standing::Leader, None) => {
                 let applied = match &self.in_force {
-                    InForce::Policy { version, .. } => Some(version.clone()),
+                    InForce::Policy { version, .. } => Some(version.to_string()),
                     InForce::Nothing | InForce::Removed => None,
                 };
                 self.leader = Some(Leader::new(&control_plane.node, applied));
@@ -202,7 +202,7 @@ impl Worker {
     }
 
     fn take_over(&mut self, announced: &str, shared: &impl SharedData) -> Vec<Action> {
-        if matches!(&self.in_force, InForce::Policy { version, .. } if version == announced) {
+        if matches!(&self.in_force, InForce::Policy { version, .. } if **version == *announced) {
             return Vec::new();
         }
         let Some(published) = policy::read(shared) else { return Vec::new() };
@@ -212,7 +212,8 @@ impl Worker {
         match read_policy(&published.bytes) {
             Ok(policy) => {
                 self.unreadable = None;
-                self.in_force = InForce::Policy { version: published.version, policy: Rc::new(policy) };
+                self.in_force =
+                    InForce::Policy { version: published.version.into(), policy: Rc::new(policy) };
                 Vec::new()
             }
             Err(reason) => {

@@ -7,11 +7,18 @@ use crate::flow::worker::Level;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{LogLevel, MapType};
 use std::sync::OnceLock;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The service and the method of the control plane's stream.
 const SERVICE: &str = "envoy.service.discovery.v3.AggregatedDiscoveryService";
 const METHOD: &str = "DeltaAggregatedResources";
+
+/// The same of reports.
+const TELEMETRY: &str = "umbra.telemetry.v1.TelemetryService";
+const REPORT: &str = "Report";
+
+/// How long a report's answer is waited for. The control plane writes to its disk first.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Envoy's shared data.
 pub(super) struct EnvoyShared;
@@ -30,10 +37,19 @@ impl SharedData for EnvoyShared {
     }
 }
 
+/// The monotonic clock, in microseconds.
+pub(super) fn now_us() -> u64 {
+    u64::try_from(since_start().as_micros()).unwrap_or(u64::MAX)
+}
+
+fn since_start() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
+}
+
 /// Both clocks.
 pub(super) fn now() -> Now {
-    static START: OnceLock<Instant> = OnceLock::new();
-    let monotonic = START.get_or_init(Instant::now).elapsed();
+    let monotonic = since_start();
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Now {
         monotonic_ms: u64::try_from(monotonic.as_millis()).unwrap_or(u64::MAX),
@@ -56,6 +72,11 @@ pub(super) fn property(path: &[&str]) -> Option<Vec<u8>> {
     hostcalls::get_property(path.to_vec()).ok().flatten()
 }
 
+/// The first line of a header of the request at hand.
+pub(super) fn request_header(name: &str) -> Option<Vec<u8>> {
+    hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten()
+}
+
 /// Changes the headers of the request at hand.
 pub(super) fn edit_request(edits: &[Edit]) {
     const HEADERS: MapType = MapType::HttpRequestHeaders;
@@ -69,15 +90,24 @@ pub(super) fn edit_request(edits: &[Edit]) {
 }
 
 /// Opens the stream to the control plane behind a cluster, and returns its token.
+pub(super) fn open_stream(cluster: &str) -> Option<u32> {
+    hostcalls::open_grpc_stream(&service_behind(cluster)?, SERVICE, METHOD, Vec::new()).ok()
+}
+
+/// Sends a report to the control plane behind a cluster, and returns the call's token.
+pub(super) fn report(cluster: &str, report: &[u8]) -> Option<u32> {
+    let service = service_behind(cluster)?;
+    hostcalls::dispatch_grpc_call(&service, TELEMETRY, REPORT, Vec::new(), Some(report), REPORT_TIMEOUT).ok()
+}
+
+/// How Envoy is told where a gRPC service is.
 ///
 /// Envoy takes a serialized `GrpcService` or, failing that, a cluster's name, and tries the first on whatever it
 /// gets. A name that happens to be valid protobuf (`xd` is) then stands for a service without a target, and
 /// ends the Envoy process. So the service is always written out:
 /// `{ envoy_grpc: { cluster_name: … } }`, both of field number 1. Names over 123 bytes would make lengths that are not
 /// UTF-8, which the SDK asks for; the configuration refuses them.
-pub(super) fn open_stream(cluster: &str) -> Option<u32> {
+fn service_behind(cluster: &str) -> Option<String> {
     let name_length = u8::try_from(cluster.len()).ok().filter(|length| *length <= 123)?;
-    let service =
-        format!("\n{}\n{}{cluster}", char::from(name_length.saturating_add(2)), char::from(name_length));
-    hostcalls::open_grpc_stream(&service, SERVICE, METHOD, Vec::new()).ok()
+    Some(format!("\n{}\n{}{cluster}", char::from(name_length.saturating_add(2)), char::from(name_length)))
 }

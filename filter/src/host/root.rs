@@ -4,6 +4,7 @@ use super::http::{CopyContext, PrimaryContext};
 use super::{envoy, state};
 use crate::flow::config::{self, Plugin, Primary};
 use crate::flow::node;
+use crate::flow::outbox::Reply;
 use crate::flow::worker::Level;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -19,6 +20,15 @@ const MAX_CONFIGURATION_BYTES: usize = 8 << 20;
 
 /// The longest message from the control plane that is read, in bytes: a policy of the greatest size and its envelope.
 const MAX_MESSAGE_BYTES: usize = 5 << 20;
+
+/// The longest answer to a report that is read, in bytes: it has one number.
+const MAX_ANSWER_BYTES: usize = 1_024;
+
+/// gRPC's status of a call that was answered.
+const OK: u32 = 0;
+
+/// gRPC's status of a report that will never be taken.
+const INVALID_ARGUMENT: u32 = 3;
 
 pub(super) struct Root {
     id: u32,
@@ -85,6 +95,19 @@ impl RootContext for Root {
 }
 
 impl Context for Root {
+    fn on_grpc_call_response(&mut self, token: u32, status: u32, size: usize) {
+        let answer = || {
+            let size = size.min(MAX_ANSWER_BYTES);
+            hostcalls::get_buffer(BufferType::GrpcReceiveBuffer, 0, size).ok().flatten().unwrap_or_default()
+        };
+        let reply = match status {
+            OK => umbra_wire::telemetry::acknowledged(&answer()).map_or(Reply::Failed, Reply::Acknowledged),
+            INVALID_ARGUMENT => Reply::Refused,
+            _ => Reply::Failed,
+        };
+        state::with(|state| state.on_report(token, reply));
+    }
+
     fn on_grpc_stream_initial_metadata(&mut self, token: u32, entries: u32) {
         state::with(|state| state.on_metadata(token, entries));
     }

@@ -3,6 +3,7 @@
 use super::envoy::{self, EnvoyShared};
 use super::metrics::Metrics;
 use crate::flow::config::ControlPlane;
+use crate::flow::outbox::Reply;
 use crate::flow::vm::Vm;
 use crate::flow::worker::{Action, InForce};
 use proxy_wasm::hostcalls;
@@ -20,14 +21,17 @@ pub(super) struct State {
     /// drives: during a reload the old one stays until its requests are done.
     followers: Vec<u32>,
     stream: Option<Stream>,
+    /// The report that is under way.
+    report: Option<Stream>,
     metrics: Option<Metrics>,
     /// The root contexts that run without the configuration that they were given.
     refused: Vec<u32>,
 }
 
+/// A gRPC stream, or a call.
 #[derive(Clone, Copy)]
 struct Stream {
-    /// Envoy knows a stream's token only in the context that opened it.
+    /// Envoy knows a token only in the context that opened it.
     root: u32,
     token: u32,
 }
@@ -38,6 +42,7 @@ thread_local! {
         vm: Vm::new(RandomState::new().hash_one(0)),
         followers: Vec::new(),
         stream: None,
+        report: None,
         metrics: None,
         refused: Vec::new(),
     });
@@ -81,9 +86,14 @@ impl State {
                 let random = self.vm.random();
                 let actions = self.vm.worker.tick(now, random, control_plane, &EnvoyShared);
                 self.perform(root, Some(control_plane), actions);
+                self.send_report(root, control_plane);
             } else {
                 self.hand_over(root);
             }
+        }
+        if self.followers.is_empty() {
+            // Nobody to report to: Envoy's metrics are all that is left of the numbers.
+            self.vm.numbers.take(now);
         }
         let revision = match self.vm.worker.in_force() {
             InForce::Policy { policy, .. } => Some(policy.revision()),
@@ -106,6 +116,13 @@ impl State {
         if followed && self.followers.is_empty() {
             let actions = self.vm.worker.leave(&EnvoyShared);
             self.perform(root, None, actions);
+        }
+    }
+
+    /// A report's call ended.
+    pub(super) fn on_report(&mut self, token: u32, reply: Reply) {
+        if self.report.take_if(|report| report.token == token).is_some() {
+            self.vm.on_report(reply);
         }
     }
 
@@ -138,8 +155,24 @@ impl State {
         self.stream.is_some_and(|stream| stream.token == token)
     }
 
-    /// Ends a stream that belongs to a root context which no longer drives.
+    /// Sends the report that is due, if any.
+    fn send_report(&mut self, root: u32, control_plane: &ControlPlane) {
+        if self.report.is_some() {
+            return;
+        }
+        let Some(report) = self.vm.report(&control_plane.node.id) else { return };
+        match envoy::report(&control_plane.cluster, report) {
+            Some(token) => self.report = Some(Stream { root, token }),
+            None => self.vm.on_report(Reply::Failed),
+        }
+    }
+
+    /// Ends a stream and a call that belong to a root context which no longer drives.
     fn hand_over(&mut self, root: u32) {
+        if let Some(report) = self.report.take_if(|report| report.root == root) {
+            let _ = hostcalls::cancel_grpc_call(report.token);
+            self.vm.on_report(Reply::Failed);
+        }
         if self.stream.is_some_and(|stream| stream.root == root) {
             self.cancel(root);
             self.stream_closed(root, None);

@@ -15,4 +15,6 @@ mod generate;
 mod host;
 mod hostile;
 mod leadership;
+mod pairs;
+mod reports;
 mod requests;

@@ -9,7 +9,7 @@
 //! **Invariant:** of the responses that concern the policy, only the newest is ever answered.
 //! **Invariant:** its memory is bounded: one change that is not yet answered, and no body of any.
 
-mod backoff;
+pub mod backoff;
 
 use std::collections::BTreeMap;
 

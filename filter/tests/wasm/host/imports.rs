@@ -1,7 +1,7 @@
 //! The functions that the module imports, with Envoy's semantics. One that no test is meant to reach traps.
 
 use super::Headers;
-use super::process::{Stream, StreamState};
+use super::process::{Call, Stream, StreamState};
 use super::vm::Data;
 use wasmi::{Caller, Error, Extern, Func, Linker, Memory, Module, Store};
 
@@ -18,6 +18,7 @@ pub(super) fn link(linker: &mut Linker<Data>, store: &mut Store<Data>, module: &
     shared_data(linker).unwrap();
     metrics(linker).unwrap();
     streams(linker).unwrap();
+    calls(linker).unwrap();
     for import in module.imports() {
         let (of, name) = (import.module().to_owned(), import.name().to_owned());
         let Some(ty) = import.ty().func().cloned() else { panic!("{of}.{name} is not a function") };
@@ -46,6 +47,7 @@ fn clocks_and_log(linker: &mut Linker<Data>) -> Result<(), wasmi::errors::Linker
         |mut c: Ctx<'_>, path: u32, size: u32, to: u32, to_size: u32| {
             let path = String::from_utf8(read(&c, path, size)).unwrap().replace('\0', ".");
             let value = called(&mut c).properties.get(&path).cloned();
+            let value = c.data().properties.get(&path).cloned().or(value);
             answer(&mut c, value, to, to_size)
         },
     )?;
@@ -54,8 +56,8 @@ fn clocks_and_log(linker: &mut Linker<Data>) -> Result<(), wasmi::errors::Linker
         "proxy_get_buffer_bytes",
         |mut c: Ctx<'_>, _kind: u32, start: u32, most: u32, to: u32, to_size: u32| {
             called(&mut c);
-            assert_eq!(start, 0);
-            let bytes: Vec<u8> = c.data().buffer.iter().copied().take(most as usize).collect();
+            let rest = c.data().buffer.iter().copied().skip(start as usize);
+            let bytes: Vec<u8> = rest.take(most as usize).collect();
             answer(&mut c, Some(bytes), to, to_size)
         },
     )?;
@@ -87,8 +89,9 @@ fn headers(linker: &mut Linker<Data>) -> Result<(), wasmi::errors::LinkerError> 
     linker.func_wrap(
         "env",
         "proxy_get_header_map_pairs",
-        |mut c: Ctx<'_>, _map: u32, to: u32, to_size: u32| {
+        |mut c: Ctx<'_>, map: u32, to: u32, to_size: u32| {
             called(&mut c);
+            at_hand(&c, map);
             let pairs = serialize(&c.data().headers);
             answer(&mut c, Some(pairs), to, to_size)
         },
@@ -96,8 +99,9 @@ fn headers(linker: &mut Linker<Data>) -> Result<(), wasmi::errors::LinkerError> 
     linker.func_wrap(
         "env",
         "proxy_get_header_map_value",
-        |mut c: Ctx<'_>, _map: u32, name: u32, size: u32, to: u32, to_size: u32| {
+        |mut c: Ctx<'_>, map: u32, name: u32, size: u32, to: u32, to_size: u32| {
             called(&mut c);
+            at_hand(&c, map);
             let name = read(&c, name, size);
             let value =
                 c.data().headers.iter().find(|(other, _)| *other == name).map(|(_, value)| value.clone());
@@ -107,8 +111,9 @@ fn headers(linker: &mut Linker<Data>) -> Result<(), wasmi::errors::LinkerError> 
     linker.func_wrap(
         "env",
         "proxy_remove_header_map_value",
-        |mut c: Ctx<'_>, _map: u32, name: u32, size: u32| {
+        |mut c: Ctx<'_>, map: u32, name: u32, size: u32| {
             called(&mut c);
+            changed(&c, map);
             let name = read(&c, name, size);
             c.data_mut().headers.retain(|(other, _)| *other != name);
             OK
@@ -117,8 +122,9 @@ fn headers(linker: &mut Linker<Data>) -> Result<(), wasmi::errors::LinkerError> 
     linker.func_wrap(
         "env",
         "proxy_add_header_map_value",
-        |mut c: Ctx<'_>, _map: u32, name: u32, name_size: u32, value: u32, value_size: u32| {
+        |mut c: Ctx<'_>, map: u32, name: u32, name_size: u32, value: u32, value_size: u32| {
             called(&mut c);
+            changed(&c, map);
             let line = (read(&c, name, name_size), read(&c, value, value_size));
             c.data_mut().headers.push(line);
             OK
@@ -127,8 +133,9 @@ fn headers(linker: &mut Linker<Data>) -> Result<(), wasmi::errors::LinkerError> 
     linker.func_wrap(
         "env",
         "proxy_replace_header_map_value",
-        |mut c: Ctx<'_>, _map: u32, name: u32, name_size: u32, value: u32, value_size: u32| {
+        |mut c: Ctx<'_>, map: u32, name: u32, name_size: u32, value: u32, value_size: u32| {
             called(&mut c);
+            changed(&c, map);
             let line = (read(&c, name, name_size), read(&c, value, value_size));
             c.data_mut().headers.retain(|(other, _)| *other != line.0);
             c.data_mut().headers.push(line);
@@ -136,6 +143,17 @@ fn headers(linker: &mut Linker<Data>) -> Result<(), wasmi::errors::LinkerError> 
         },
     )?;
     Ok(())
+}
+
+/// A callback sees the headers of its own message; others may be gone.
+fn at_hand(c: &Ctx<'_>, map: u32) {
+    assert_eq!(map, c.data().map, "the headers of the message at hand");
+}
+
+/// The same where they are changed: an answer is nothing that the filter may touch.
+fn changed(c: &Ctx<'_>, map: u32) {
+    at_hand(c, map);
+    assert_eq!(map, 0, "only requests are changed");
 }
 
 fn shared_data(linker: &mut Linker<Data>) -> Result<(), wasmi::errors::LinkerError> {
@@ -204,13 +222,7 @@ fn streams(linker: &mut Linker<Data>) -> Result<(), wasmi::errors::LinkerError> 
          _metadata: u32,
          _metadata_size: u32,
          to: u32| {
-            let service = read(&c, service, service_size);
-            // Envoy takes anything that parses as protobuf for a GrpcService, and aborts on one without a target.
-            let [10, outer, 10, inner, cluster @ ..] = service.as_slice() else {
-                panic!("not a GrpcService with an EnvoyGrpc: {service:?}");
-            };
-            assert_eq!((usize::from(*outer), usize::from(*inner)), (cluster.len() + 2, cluster.len()));
-            let cluster = String::from_utf8(cluster.to_vec()).unwrap();
+            let cluster = cluster_of(&read(&c, service, service_size));
             let called_for = (read(&c, name, name_size), read(&c, method, method_size));
             assert_eq!(called_for.0, b"envoy.service.discovery.v3.AggregatedDiscoveryService");
             assert_eq!(called_for.1, b"DeltaAggregatedResources");
@@ -237,6 +249,14 @@ fn streams(linker: &mut Linker<Data>) -> Result<(), wasmi::errors::LinkerError> 
         },
     )?;
     linker.func_wrap("env", "proxy_grpc_cancel", |mut c: Ctx<'_>, token: u32| {
+        let (vm, root) = (c.data().number, c.data().context);
+        let mut process = c.data().envoy.get_mut();
+        if let Some(call) = process.calls.iter_mut().find(|call| (call.vm, call.token) == (vm, token)) {
+            assert_eq!((call.root, call.is_open), (root, true), "a call belongs to the context that made it");
+            call.is_open = false;
+            return OK;
+        }
+        drop(process);
         on_stream(&mut c, token, |stream| {
             assert_eq!(stream.state, StreamState::Open);
             stream.state = StreamState::Cancelled;
@@ -249,6 +269,50 @@ fn streams(linker: &mut Linker<Data>) -> Result<(), wasmi::errors::LinkerError> 
         })
     })?;
     Ok(())
+}
+
+fn calls(linker: &mut Linker<Data>) -> Result<(), wasmi::errors::LinkerError> {
+    linker.func_wrap(
+        "env",
+        "proxy_grpc_call",
+        |mut c: Ctx<'_>,
+         service: u32,
+         service_size: u32,
+         name: u32,
+         name_size: u32,
+         method: u32,
+         method_size: u32,
+         _metadata: u32,
+         _metadata_size: u32,
+         message: u32,
+         message_size: u32,
+         _timeout: u32,
+         to: u32| {
+            let cluster = cluster_of(&read(&c, service, service_size));
+            let called_for = (read(&c, name, name_size), read(&c, method, method_size));
+            assert_eq!(called_for.0, b"umbra.telemetry.v1.TelemetryService");
+            assert_eq!(called_for.1, b"Report");
+            let message = read(&c, message, message_size);
+            if !called(&mut c).clusters.contains(&cluster) {
+                return INTERNAL_FAILURE;
+            }
+            c.data_mut().next_token += 4;
+            let (vm, root, token) = (c.data().number, c.data().context, c.data().next_token);
+            c.data().envoy.get_mut().calls.push(Call { vm, root, token, message, is_open: true });
+            write(&mut c, to, &token.to_le_bytes());
+            OK
+        },
+    )?;
+    Ok(())
+}
+
+/// Envoy takes anything that parses as protobuf for a `GrpcService`, and aborts on one without a target.
+fn cluster_of(service: &[u8]) -> String {
+    let [10, outer, 10, inner, cluster @ ..] = service else {
+        panic!("not a GrpcService with an EnvoyGrpc: {service:?}");
+    };
+    assert_eq!((usize::from(*outer), usize::from(*inner)), (cluster.len() + 2, cluster.len()));
+    String::from_utf8(cluster.to_vec()).unwrap()
 }
 
 /// Envoy finds a token only in the context that opened the stream.

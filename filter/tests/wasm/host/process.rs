@@ -30,6 +30,8 @@ pub(crate) struct Process {
     pub(crate) clusters: BTreeSet<String>,
     /// Every stream that was ever opened.
     pub(crate) streams: Vec<Stream>,
+    /// Every gRPC call that was ever made.
+    pub(crate) calls: Vec<Call>,
     /// How many calls the filter made to its host.
     pub(crate) host_calls: u64,
     /// How many VMs there were.
@@ -52,6 +54,21 @@ pub(crate) struct Stream {
     pub(crate) sent: Vec<Vec<u8>>,
     /// What became of it.
     pub(crate) state: StreamState,
+}
+
+/// A gRPC call.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// The VM that made it.
+    pub(crate) vm: u32,
+    /// The root context that made it.
+    pub(crate) root: u32,
+    /// Its name in that VM.
+    pub(crate) token: u32,
+    /// What was sent.
+    pub(crate) message: Vec<u8>,
+    /// Whether it is neither answered nor cancelled.
+    pub(crate) is_open: bool,
 }
 
 /// What became of a stream.

@@ -1,10 +1,18 @@
 //! One worker's VM, and what happens to it.
 
-use super::Headers;
 use super::imports;
 use super::module::module;
 use super::process::Envoy;
+use super::{Headers, headers};
+use std::collections::BTreeMap;
 use wasmi::{Instance, Linker, Store, Val};
+
+/// proxy-wasm's numbers of a context's maps.
+const REQUEST: u32 = 0;
+const RESPONSE: u32 = 2;
+const TRAILERS: u32 = 3;
+/// No map is at hand.
+const NONE: u32 = u32::MAX;
 
 /// A VM with the module in it.
 pub(crate) struct Vm {
@@ -21,8 +29,12 @@ pub(super) struct Data {
     pub(super) number: u32,
     /// The context whose callback runs.
     pub(super) context: u32,
-    /// The headers of the request at hand.
+    /// The headers (or trailers) of the message at hand.
     pub(super) headers: Headers,
+    /// Which of a context's maps those are.
+    pub(super) map: u32,
+    /// Properties of the exchange at hand, before those of the process.
+    pub(super) properties: BTreeMap<String, Vec<u8>>,
     /// The bytes of the configuration or message at hand.
     pub(super) buffer: Vec<u8>,
     pub(super) next_token: u32,
@@ -44,6 +56,8 @@ impl Vm {
             number,
             context: 0,
             headers: Headers::new(),
+            map: REQUEST,
+            properties: BTreeMap::new(),
             buffer: Vec::new(),
             next_token: 0,
         };
@@ -79,26 +93,67 @@ impl Vm {
     /// A request's headers come in.
     pub(crate) fn request(&mut self, root: u32, headers: &Headers, end_of_stream: bool) -> Exchange {
         let context = self.create_context(root);
-        self.store.data_mut().headers.clone_from(headers);
+        self.show(REQUEST, headers);
         let count = u32::try_from(headers.len()).unwrap();
         let action = self.call_in(context, "proxy_on_request_headers", &[count, end_of_stream.into()]);
         assert_eq!(action, Some(0), "no request is held up");
         Exchange { context, headers: std::mem::take(&mut self.store.data_mut().headers) }
     }
 
-    /// The headers of its response come back.
+    /// Its response comes back: nothing but a status.
     pub(crate) fn respond(&mut self, exchange: &Exchange) {
-        assert_eq!(self.call_in(exchange.context, "proxy_on_response_headers", &[3, 1]), Some(0));
+        self.response_headers(exchange.context, &headers(&[(":status", "200")]), true);
+    }
+
+    /// A response with a body, in chunks.
+    pub(crate) fn respond_with(&mut self, context: u32, lines: &Headers, chunks: &[&[u8]]) {
+        self.response_headers(context, lines, chunks.is_empty());
+        for (number, chunk) in chunks.iter().enumerate() {
+            self.response_body(context, chunk, number + 1 == chunks.len());
+        }
+    }
+
+    /// The headers of a response.
+    pub(crate) fn response_headers(&mut self, context: u32, lines: &Headers, end_of_stream: bool) {
+        self.show(RESPONSE, lines);
+        let count = u32::try_from(lines.len()).unwrap();
+        let action = self.call_in(context, "proxy_on_response_headers", &[count, end_of_stream.into()]);
+        assert_eq!(action, Some(0), "no response is held up");
+        assert_eq!(self.store.data().headers, *lines, "no response is changed");
+    }
+
+    /// A chunk of a response's body, which may be empty.
+    pub(crate) fn response_body(&mut self, context: u32, chunk: &[u8], end_of_stream: bool) {
+        self.show(NONE, &Headers::new());
+        self.store.data_mut().buffer = chunk.to_vec();
+        let size = u32::try_from(chunk.len()).unwrap();
+        let action = self.call_in(context, "proxy_on_response_body", &[size, end_of_stream.into()]);
+        assert_eq!(action, Some(0), "no response is held up");
+    }
+
+    /// The trailers of a response.
+    pub(crate) fn response_trailers(&mut self, context: u32, lines: &Headers) {
+        self.show(TRAILERS, lines);
+        let count = u32::try_from(lines.len()).unwrap();
+        assert_eq!(self.call_in(context, "proxy_on_response_trailers", &[count]), Some(0));
+    }
+
+    /// What Envoy says of the exchanges from now on.
+    pub(crate) fn circumstances(&mut self, properties: &[(&str, &[u8])]) {
+        let owned = properties.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec()));
+        self.store.data_mut().properties = owned.collect();
     }
 
     /// An exchange on a listener is over: Envoy logs it and lets it go.
     pub(crate) fn end(&mut self, exchange: &Exchange) {
+        self.show(NONE, &Headers::new());
         self.call_in(exchange.context, "proxy_on_log", &[]);
         self.delete(exchange.context);
     }
 
     /// A context goes: an exchange on a cluster, which is not logged, or a plugin instance.
     pub(crate) fn delete(&mut self, context: u32) {
+        self.show(NONE, &Headers::new());
         self.call_in(context, "proxy_on_done", &[]);
         self.call_in(context, "proxy_on_delete", &[]);
     }
@@ -128,9 +183,20 @@ impl Vm {
         self.call_in(root, "proxy_on_grpc_close", &[token, status]);
     }
 
+    /// A call is answered.
+    pub(crate) fn grpc_answer(&mut self, root: u32, token: u32, bytes: &[u8]) {
+        self.grpc_message(root, token, bytes);
+    }
+
     /// The VM's number.
     pub(crate) fn number(&self) -> u32 {
         self.store.data().number
+    }
+
+    fn show(&mut self, map: u32, headers: &Headers) {
+        let data = self.store.data_mut();
+        data.map = map;
+        data.headers.clone_from(headers);
     }
 
     fn create_context(&mut self, parent: u32) -> u32 {

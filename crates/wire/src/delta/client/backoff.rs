@@ -9,13 +9,13 @@ const CAP_MS: u64 = 30_000;
 /// to the next, so that thousands of nodes that lost one server do not come back in step
 /// (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
 #[derive(Debug, Default)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
     /// How long to wait after one more failure, in milliseconds. `random` is uniform over all of `u64`.
-    pub(crate) fn next_ms(&mut self, random: u64) -> u64 {
+    pub fn next_ms(&mut self, random: u64) -> u64 {
         let bound = FIRST_MS.saturating_mul(1 << self.failures.min(16)).min(CAP_MS);
         self.failures = self.failures.saturating_add(1);
         // The high half of the product is uniform over 0..=bound.
@@ -23,7 +23,8 @@ impl Backoff {
         u64::try_from(product >> 64).unwrap_or(bound)
     }
 
-    pub(crate) fn reset(&mut self) {
+    /// Something succeeded.
+    pub fn reset(&mut self) {
         self.failures = 0;
     }
 }

@@ -1,0 +1,159 @@
+//! Reports on their way to the control plane: each is sent, as the same bytes, until it is acknowledged.
+//!
+//! A report is made only when none is waiting. While the control plane is away, numbers add up where they are counted,
+//! in a size that does not grow, and one report later carries them all.
+
+use crate::flow::numbers::{Numbers, REPORTS};
+use crate::flow::time::Now;
+use std::collections::VecDeque;
+use umbra_wire::delta::client::backoff::Backoff;
+use umbra_wire::telemetry::{self, MAX_REPORT_BYTES, Report};
+
+/// How often a worker reports, in milliseconds, when it has something to report.
+const PERIOD_MS: u64 = 1_000;
+
+/// The most reports that wait: one for each policy under which something was mirrored within a period, and the parts of
+/// those that are too long for one message.
+const MAX_WAITING: usize = 64;
+
+/// The most that they occupy, in bytes.
+const MAX_BYTES: usize = 24 << 20;
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Reports up to this number are on the control plane's disk.
+    Acknowledged(u64),
+    /// The control plane will never take this report.
+    Refused,
+    /// Nobody knows whether it arrived.
+    Failed,
+}
+
+/// The reports of one worker that were not acknowledged yet.
+#[derive(Debug)]
+pub struct Outbox {
+    instance: u64,
+    sequence: u64,
+    waiting: VecDeque<(u64, Vec<u8>)>,
+    bytes: usize,
+    /// A call is under way.
+    calling: bool,
+    due_ms: u64,
+    backoff: Backoff,
+    lost: u64,
+}
+
+impl Outbox {
+    /// Nothing was reported yet. `instance` is random, so that no two lives of a worker have the same.
+    pub fn new(instance: u64) -> Self {
+        Self {
+            instance: instance.max(1),
+            sequence: 0,
+            waiting: VecDeque::new(),
+            bytes: 0,
+            calling: false,
+            due_ms: 0,
+            backoff: Backoff::default(),
+            lost: 0,
+        }
+    }
+
+    /// The report that is to be sent now, if any. The caller says how that ends.
+    pub fn tick(&mut self, now: Now, node: &str, numbers: &mut Numbers) -> Option<&[u8]> {
+        if self.calling || now.monotonic_ms < self.due_ms {
+            return None;
+        }
+        if self.waiting.is_empty() {
+            self.due_ms = now.monotonic_ms.saturating_add(PERIOD_MS);
+            let lost_before = self.lost;
+            for mut report in numbers.take(now) {
+                node.clone_into(&mut report.node_id);
+                report.instance = self.instance;
+                self.seal(report);
+            }
+            if let Some(lost @ 1..) = self.lost.checked_sub(lost_before) {
+                numbers.lost(REPORTS, lost);
+            }
+        }
+        let (_, bytes) = self.waiting.front()?;
+        self.calling = true;
+        Some(bytes)
+    }
+
+    /// The call for the report that [`Self::tick`] gave ended.
+    pub fn on_reply(&mut self, reply: Reply, now: Now, random: u64, numbers: &mut Numbers) {
+        self.calling = false;
+        let first = self.waiting.front().map(|(sequence, _)| *sequence);
+        let is_done = match reply {
+            Reply::Acknowledged(number) => first.is_some_and(|first| first <= number),
+            Reply::Refused => {
+                self.lost = self.lost.saturating_add(1);
+                numbers.lost(REPORTS, 1);
+                true
+            }
+            Reply::Failed => false,
+        };
+        if is_done {
+            self.backoff.reset();
+            self.pop();
+            if !self.waiting.is_empty() {
+                self.due_ms = now.monotonic_ms;
+            }
+        } else {
+            self.due_ms = now.monotonic_ms.saturating_add(self.backoff.next_ms(random));
+        }
+    }
+
+    /// Whether a call is under way.
+    pub fn is_calling(&self) -> bool {
+        self.calling
+    }
+
+    /// How many reports were lost since the last call.
+    pub fn take_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.lost)
+    }
+
+    /// Numbers a report and lets it wait. One that is too long for a message is taken apart.
+    fn seal(&mut self, mut report: Report) {
+        report.sequence = self.sequence.saturating_add(1);
+        let bytes = telemetry::encode(&report);
+        if bytes.len() > MAX_REPORT_BYTES {
+            match halves(report) {
+                Some(halves) => halves.into_iter().for_each(|half| self.seal(half)),
+                None => self.lost = self.lost.saturating_add(1),
+            }
+            return;
+        }
+        if self.waiting.len() >= MAX_WAITING || self.bytes.saturating_add(bytes.len()) > MAX_BYTES {
+            self.lost = self.lost.saturating_add(1);
+            return;
+        }
+        self.sequence = report.sequence;
+        self.bytes = self.bytes.saturating_add(bytes.len());
+        self.waiting.push_back((report.sequence, bytes));
+    }
+
+    fn pop(&mut self) {
+        if let Some((_, bytes)) = self.waiting.pop_front() {
+            self.bytes = self.bytes.saturating_sub(bytes.len());
+        }
+    }
+}
+
+/// A report in two: first its samples in halves, then its shadows. `None` for one of a single shadow.
+fn halves(mut report: Report) -> Option<[Report; 2]> {
+    let mut second = Report { requests: 0, stamped: 0, dropped: Default::default(), ..report.clone() };
+    second.pairs = report.pairs.split_off(report.pairs.len() / 2);
+    if report.pairs.is_empty() {
+        let middle = report.shadows.keys().nth(report.shadows.len() / 2)?.clone();
+        second.shadows = report.shadows.split_off(&middle);
+        if report.shadows.is_empty() {
+            return None;
+        }
+    } else {
+        second.shadows.clear();
+    }
+    Some([report, second])
+}
