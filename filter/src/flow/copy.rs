@@ -11,8 +11,9 @@ use umbra_policy::pair::PairId;
 use umbra_policy::{Policy, Slot};
 
 /// How much earlier than the timeout says a stream may end by it, in milliseconds, at most: Envoy sets its timers by a clock
-/// that stands still within a turn of the event loop.
-const TIMER_SLACK_MS: u64 = 25;
+/// that stands still within a turn of the event loop, and a turn of a busy worker is long. Of 500 timeouts on a loaded machine
+/// one was more than 25 ms early.
+const TIMER_SLACK_MS: u64 = 100;
 
 /// One copy, from its headers to its end.
 #[derive(Debug)]

@@ -165,8 +165,8 @@ fn copies_that_fail_are_counted_by_the_cause() {
         (false, 0, Outcome::ConnectFailure),
         (false, 1_000, Outcome::ConnectFailure),
         (true, 10, Outcome::Reset),
-        (true, 900, Outcome::Reset),
-        (true, 985, Outcome::Timeout),
+        (true, 890, Outcome::Reset),
+        (true, 905, Outcome::Timeout),
         (true, 1_003, Outcome::Timeout),
     ] {
         let mut f = fixture("");
@@ -179,7 +179,7 @@ fn copies_that_fail_are_counted_by_the_cause() {
         circumstances.extend(connects.then_some(connected));
         f.vm().circumstances(&circumstances);
         // Whether the answer began makes no difference.
-        if waits_ms == 900 {
+        if waits_ms == 890 {
             f.vm().response_headers(mirrored.copies[0], &headers(&[(":status", "200")]), false);
         }
         f.vm().delete(mirrored.copies[0]);
