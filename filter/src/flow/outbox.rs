@@ -105,11 +105,6 @@ impl Outbox {
         }
     }
 
-    /// Whether a call is under way.
-    pub fn is_calling(&self) -> bool {
-        self.calling
-    }
-
     /// How many reports were lost since the last call.
     pub fn take_lost(&mut self) -> u64 {
         std::mem::take(&mut self.lost)
