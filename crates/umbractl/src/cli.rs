@@ -15,6 +15,7 @@ Examples:
   umbractl analyze pairs.ndjson -f shadow.yaml
   umbractl valve checkout-v2 10 --wait 10s
   umbractl status
+  umbractl verdict checkout-v2 --wait 10m
   umbractl switch checkout-v2 off --reason 'shadow is slow'
 
 Exit codes:
@@ -191,6 +192,17 @@ pub(crate) enum Command {
     },
     /// Show what is in effect: shadows, shares and nodes
     Status,
+    /// Say whether a shadow may go live, and why
+    #[command(
+        after_help = "Exit codes: 0 go, 1 no-go, 3 not enough evidence, 2 error.\n\nExamples:\n  umbractl verdict checkout-v2\n  umbractl verdict checkout-v2 --wait 10m -o json"
+    )]
+    Verdict {
+        /// The shadow's name
+        shadow: String,
+        /// Wait for a go or a no-go, for at most this long (10m without a value)
+        #[arg(long, num_args = 0..=1, default_missing_value = "10m", value_parser = humantime::parse_duration, value_name = "TIME")]
+        wait: Option<Duration>,
+    },
     /// Check manifests without a control plane, and list every problem in them
     #[command(
         after_help = "Exit codes: 0 valid, 1 invalid, 2 unreadable.\n\nExamples:\n  umbractl check -f stamps.yaml -f shadow.yaml\n  umbractl check -f resources/ -R -o json"

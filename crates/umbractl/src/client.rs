@@ -13,7 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use umbra_resource::{Kind, Resource};
 
 use self::{
-    answer::{ApiProblem, Applied, AuditPage, Listed, Nodes, Version},
+    answer::{ApiProblem, Applied, AuditPage, Listed, Nodes, Verdict, Version},
     error::Error,
 };
 use crate::cli::Global;
@@ -120,6 +120,11 @@ impl Client {
     /// Moves a shadow's valve or switch; answers with the shadow as it is now.
     pub(crate) async fn set_valve(&self, shadow: &str, change: &ValveChange<'_>) -> Result<Resource, Error> {
         self.fetch(self.request(Method::PATCH, &["api", "v1", "shadows", shadow, "valve"]).json(change)).await
+    }
+
+    /// Whether a shadow may go live.
+    pub(crate) async fn verdict(&self, shadow: &str) -> Result<Verdict, Error> {
+        self.fetch(self.request(Method::GET, &["api", "v1", "shadows", shadow, "verdict"])).await
     }
 
     /// The nodes that the control plane knows.

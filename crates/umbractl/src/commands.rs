@@ -10,6 +10,7 @@ mod explain;
 mod get;
 mod status;
 mod valve;
+mod verdict;
 mod wait;
 
 use clap::CommandFactory;
@@ -71,6 +72,9 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
                 reason: reason.reason.as_deref(),
             };
             valve::run(&connect(&global, output)?, &shadow, &change, wait.wait, output).await
+        }
+        Command::Verdict { shadow, wait } => {
+            verdict::run(&connect(&global, output)?, &shadow, wait, output).await
         }
         Command::Status => status::run(&connect(&global, output)?, output).await,
     }

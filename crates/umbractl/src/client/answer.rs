@@ -157,3 +157,54 @@ pub(crate) struct ApiFieldError {
     pub(crate) field: String,
     pub(crate) message: String,
 }
+
+/// Whether a shadow may go live.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Verdict {
+    pub(crate) shadow: String,
+    /// `go`, `no-go` or `not-enough-evidence`.
+    pub(crate) verdict: String,
+    pub(crate) pairs: u64,
+    /// One sentence for people.
+    #[serde(default)]
+    pub(crate) summary: String,
+    pub(crate) evidence_since: Option<String>,
+    /// One for each gate: failed ones first, then open ones, then those that pass.
+    pub(crate) reasons: Vec<Reason>,
+}
+
+/// A gate, and where it stands.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Reason {
+    pub(crate) gate: String,
+    /// `pass`, `fail` or `open`.
+    pub(crate) state: String,
+    pub(crate) observed: Option<f64>,
+    pub(crate) limit: Option<f64>,
+    /// The lowest and the highest plausible value; `null` where nothing bounds it.
+    pub(crate) interval: Option<[Option<f64>; 2]>,
+    /// How many more pairs are expected to settle an open gate.
+    pub(crate) more_pairs: Option<u64>,
+    /// The endpoint that the figures are of; `null`: all of them.
+    pub(crate) endpoint: Option<String>,
+    #[serde(default)]
+    pub(crate) words: String,
+    /// By which endpoints and fields a gate fails.
+    #[serde(default)]
+    pub(crate) carriers: Vec<Carrier>,
+    /// Ids of pairs.
+    #[serde(default)]
+    pub(crate) examples: Vec<String>,
+}
+
+/// An endpoint, or a field of one, by which a gate fails.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Carrier {
+    pub(crate) endpoint: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) field: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) kind: Option<String>,
+    pub(crate) pairs: u64,
+    pub(crate) of: u64,
+}

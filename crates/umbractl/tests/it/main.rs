@@ -15,3 +15,4 @@ mod offline;
 mod run;
 mod show;
 mod tls;
+mod verdict;

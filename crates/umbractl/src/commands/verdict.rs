@@ -1,0 +1,86 @@
+//! `umbractl verdict`: may the shadow go live?
+
+use std::{
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
+
+use umbra_resource::Kind;
+
+use super::suggest;
+use crate::{
+    client::{Client, answer::Verdict},
+    failure::{Failure, Outcome},
+    output::Output,
+    words::count,
+};
+
+/// How often the control plane is asked again: filters report once a second.
+const POLL_EVERY: Duration = Duration::from_secs(1);
+
+/// Asks for the verdict; with `wait`, until it is `go` or `no-go`, or that long has passed.
+///
+/// # Errors
+/// Where there is no such shadow, or the control plane cannot be asked.
+pub(super) async fn run(
+    client: &Client,
+    shadow: &str,
+    wait: Option<Duration>,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let began = Instant::now();
+    let limit = wait.unwrap_or_default();
+    let mut has_said = false;
+    loop {
+        let verdict = match client.verdict(shadow).await {
+            Ok(verdict) => verdict,
+            // Whoever asks in a script must not take a misspelt name for a no-go.
+            Err(error) => return Err(suggest(client, Kind::Shadow, shadow, error).await.into_error()),
+        };
+        let outcome = outcome(&verdict)?;
+        let left = limit.saturating_sub(began.elapsed());
+        if outcome != Outcome::Unsettled || left.is_zero() {
+            if has_said {
+                output.progress("");
+            }
+            output.show(&verdict, || text(&verdict))?;
+            return Ok(outcome);
+        }
+        output.progress(&verdict.summary);
+        has_said = true;
+        tokio::time::sleep(POLL_EVERY.min(left)).await;
+    }
+}
+
+/// An answer that umbractl does not know is never taken for a yes.
+fn outcome(verdict: &Verdict) -> Result<Outcome, Failure> {
+    match verdict.verdict.as_str() {
+        "go" => Ok(Outcome::Yes),
+        "no-go" => Ok(Outcome::No),
+        "not-enough-evidence" => Ok(Outcome::Unsettled),
+        other => Err(Failure::error(format!(
+            "the control plane answers `{other}`: go, no-go and not-enough-evidence are known"
+        ))),
+    }
+}
+
+fn text(verdict: &Verdict) -> String {
+    let mut text = format!("{}: {}\n\n", verdict.verdict, verdict.summary);
+    for reason in &verdict.reasons {
+        let state = if reason.state == "fail" { "FAIL" } else { &reason.state };
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{state}  {}: {}", reason.gate, reason.words);
+        for carrier in &reason.carriers {
+            let field = match (&carrier.field, &carrier.kind) {
+                (Some(field), Some(kind)) => format!(" {field} ({kind})"),
+                _ => String::new(),
+            };
+            let of = count(usize::try_from(carrier.of).unwrap_or(usize::MAX), "pair");
+            let _ = writeln!(text, "      {}{field}: {} of {of}", carrier.endpoint, carrier.pairs);
+        }
+        if !reason.examples.is_empty() {
+            let _ = writeln!(text, "      such as {}", reason.examples.join(", "));
+        }
+    }
+    text
+}
