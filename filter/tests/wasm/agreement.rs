@@ -11,7 +11,8 @@ use umbra_policy::{BodyLength, Decision, MirrorRole, Policy, RequestView, Slot};
 use umbra_resource::explain::{ExplainRequest, explain};
 use umbra_resource::{NodeAttributes, ResourceSet};
 
-const POLICIES: u64 = 250;
+/// So many that 5,000 of the cases can be described to `umbractl explain`, whose paths are UTF-8.
+const POLICIES: u64 = 320;
 const REQUESTS_EACH: u64 = 20;
 
 #[test]
@@ -35,7 +36,7 @@ fn the_running_module_and_the_explanation_agree() {
         }
     }
     assert_eq!(seen.cases, POLICIES * REQUESTS_EACH);
-    assert!(seen.described > seen.cases * 8 / 10, "{seen:?}");
+    assert!(seen.described >= 5_000, "{seen:?}");
     // A generator that drifts into trivial cases would make the agreement worthless.
     assert!(seen.stamped > seen.cases / 4 && seen.stamped < seen.cases * 9 / 10, "{seen:?}");
     assert!(seen.mirrored > seen.cases / 20, "{seen:?}");
