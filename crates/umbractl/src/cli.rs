@@ -203,6 +203,21 @@ pub(crate) enum Command {
         #[arg(long, num_args = 0..=1, default_missing_value = "10m", value_parser = humantime::parse_duration, value_name = "TIME")]
         wait: Option<Duration>,
     },
+    /// Show what the pairs of a shadow add up to
+    #[command(
+        after_help = "Examples:\n  umbractl report checkout-v2\n  umbractl report checkout-v2 --since 30m -o json"
+    )]
+    Report {
+        /// The shadow's name
+        shadow: String,
+        #[command(flatten)]
+        span: Span,
+    },
+    /// Show sampled pairs of a shadow, newest first, with what differs
+    #[command(
+        after_help = "Examples:\n  umbractl pairs checkout-v2 --outcome different\n  umbractl pairs checkout-v2 --endpoint 'GET /cart/{id}' --field '$.price' --limit 5 -o json"
+    )]
+    Pairs(PairsArgs),
     /// Check manifests without a control plane, and list every problem in them
     #[command(
         after_help = "Exit codes: 0 valid, 1 invalid, 2 unreadable.\n\nExamples:\n  umbractl check -f stamps.yaml -f shadow.yaml\n  umbractl check -f resources/ -R -o json"
@@ -288,6 +303,42 @@ pub(crate) struct ExplainArgs {
     /// The node: id, cluster, zone, region and metadata.KEY, separated by commas
     #[arg(long, value_name = "KEY=VALUE,…", value_delimiter = ',')]
     pub(crate) node: Vec<NodeField>,
+}
+
+/// A part of the time; all of a shadow's evidence without it.
+#[derive(Args, Debug)]
+pub(crate) struct Span {
+    /// From then on: a time (2030-01-31T12:00:00Z) or how long ago (30m)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Until then
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+}
+
+/// Which pairs.
+#[derive(Args, Debug)]
+pub(crate) struct PairsArgs {
+    /// The shadow's name
+    pub(crate) shadow: String,
+    /// match, noise, different, answered, or what became of the copy: timeout, reset …
+    #[arg(long)]
+    pub(crate) outcome: Option<String>,
+    /// Only this endpoint, as the report names it
+    #[arg(long)]
+    pub(crate) endpoint: Option<String>,
+    /// Only those that differ in this field, as the report names it
+    #[arg(long)]
+    pub(crate) field: Option<String>,
+    /// Only this one, by its id
+    #[arg(long, value_name = "ID")]
+    pub(crate) pair: Option<String>,
+    /// How many
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) limit: u32,
+    /// Those before this one: what the page before ended with
+    #[arg(long, value_name = "N")]
+    pub(crate) before: Option<i64>,
 }
 
 /// Two bodies, and what may differ.

@@ -10,6 +10,7 @@ use reqwest::{
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION},
 };
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use umbra_resource::{Kind, Resource};
 
 use self::{
@@ -20,6 +21,9 @@ use crate::cli::Global;
 
 /// The longest answer that is shown from a server that does not answer as a control plane does.
 const STRANGE_ANSWER_CHARS: usize = 200;
+
+/// Parameters by name; those without a value are left out.
+pub(crate) type Query<'a> = [(&'a str, Option<&'a str>)];
 
 /// A connection to one control plane.
 pub(crate) struct Client {
@@ -125,6 +129,22 @@ impl Client {
     /// Whether a shadow may go live.
     pub(crate) async fn verdict(&self, shadow: &str) -> Result<Verdict, Error> {
         self.fetch(self.request(Method::GET, &["api", "v1", "shadows", shadow, "verdict"])).await
+    }
+
+    /// What the pairs of a shadow add up to, whole, as the control plane says it.
+    pub(crate) async fn report(&self, shadow: &str, query: &Query<'_>) -> Result<Value, Error> {
+        self.evidence(shadow, "report", query).await
+    }
+
+    /// Sampled pairs of a shadow, newest first.
+    pub(crate) async fn pairs(&self, shadow: &str, query: &Query<'_>) -> Result<Value, Error> {
+        self.evidence(shadow, "pairs", query).await
+    }
+
+    async fn evidence(&self, shadow: &str, what: &str, query: &Query<'_>) -> Result<Value, Error> {
+        let given: Vec<_> = query.iter().filter_map(|(name, value)| Some((*name, (*value)?))).collect();
+        let request = self.request(Method::GET, &["api", "v1", "shadows", shadow, what]);
+        self.fetch(if given.is_empty() { request } else { request.query(&given) }).await
     }
 
     /// The nodes that the control plane knows.

@@ -8,6 +8,8 @@ mod describe;
 mod diff;
 mod explain;
 mod get;
+mod pairs;
+mod report;
 mod status;
 mod valve;
 mod verdict;
@@ -76,6 +78,10 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
         Command::Verdict { shadow, wait } => {
             verdict::run(&connect(&global, output)?, &shadow, wait, output).await
         }
+        Command::Report { shadow, span } => {
+            report::run(&connect(&global, output)?, &shadow, &span, output).await
+        }
+        Command::Pairs(args) => pairs::run(&connect(&global, output)?, &args, output).await,
         Command::Status => status::run(&connect(&global, output)?, output).await,
     }
 }

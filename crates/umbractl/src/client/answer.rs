@@ -208,3 +208,88 @@ pub(crate) struct Carrier {
     pub(crate) pairs: u64,
     pub(crate) of: u64,
 }
+
+/// What the pairs of a shadow add up to, as far as a table shows it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Report {
+    pub(crate) shadow: String,
+    pub(crate) evidence_since: Option<String>,
+    pub(crate) sent: u64,
+    pub(crate) mirrored: u64,
+    pub(crate) answers: Answers,
+    pub(crate) outcomes: Outcomes,
+    #[serde(flatten)]
+    pub(crate) counts: Counts,
+    pub(crate) latency_ms: Latencies,
+    pub(crate) endpoints: Vec<EndpointCounts>,
+}
+
+/// How many answers were compared.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Answers {
+    pub(crate) compared: u64,
+}
+
+/// What became of the copies.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Outcomes {
+    pub(crate) shadow: Vec<OutcomeCount>,
+}
+
+/// How often.
+#[derive(Debug, Deserialize)]
+pub(crate) struct OutcomeCount {
+    pub(crate) outcome: String,
+    pub(crate) count: u64,
+}
+
+/// Shares of the pairs; `None` where there are none.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Counts {
+    pub(crate) error_rates: ErrorRates,
+    pub(crate) status_mismatch: Mismatch,
+    pub(crate) body_mismatch: Mismatch,
+}
+
+/// Shares of answers that are errors.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ErrorRates {
+    pub(crate) primary: Option<f64>,
+    pub(crate) shadow: Option<f64>,
+}
+
+/// The share of pairs that differ.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Mismatch {
+    pub(crate) over_noise: Option<f64>,
+}
+
+/// Quantiles, by `p50` and so on, in milliseconds.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Latencies {
+    pub(crate) pairs: u64,
+    pub(crate) primary: BTreeMap<String, Option<f64>>,
+    pub(crate) shadow: BTreeMap<String, Option<f64>>,
+}
+
+/// One endpoint.
+#[derive(Debug, Deserialize)]
+pub(crate) struct EndpointCounts {
+    pub(crate) endpoint: String,
+    pub(crate) pairs: u64,
+    #[serde(flatten)]
+    pub(crate) counts: Counts,
+    pub(crate) latency_ms: Latencies,
+    pub(crate) fields: Vec<Field>,
+}
+
+/// A field that differs, in the shadow's answer and in the control's.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Field {
+    pub(crate) path: String,
+    pub(crate) kind: String,
+    pub(crate) raw: f64,
+    pub(crate) noise: f64,
+    pub(crate) excess: f64,
+    pub(crate) is_noise: bool,
+}

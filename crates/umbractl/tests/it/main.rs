@@ -10,6 +10,7 @@
 mod analyze;
 mod change;
 mod errors;
+mod evidence;
 mod fake;
 mod offline;
 mod run;
