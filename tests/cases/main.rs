@@ -13,6 +13,7 @@ mod leader;
 mod loops;
 mod odd;
 mod overrides;
+mod pairs;
 mod rate;
 mod restart;
 mod share;
