@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 use umbra_e2e::client::{Request, repeat};
+use umbra_e2e::envoy::config::Cluster;
 use umbra_e2e::eventually::{SOON, eventually};
 use umbra_e2e::mesh::Mesh;
 use umbra_e2e::resources::shadow_all;
+use umbra_e2e::umbractl::{succeed, umbractl};
+use umbra_e2e::upstream::{Answer, Upstream};
 
 /// The report on the shadow `main`, once it covers this many requests.
 async fn report(mesh: &Mesh, requests: u64) -> Value {
@@ -69,4 +72,57 @@ async fn a_shadow_without_a_cluster_is_never_a_go() {
     let verdict = mesh.control_plane.get("/api/v1/shadows/main/verdict").await;
     assert_eq!(verdict["verdict"], "not-enough-evidence", "{verdict}");
     println!("an unknown cluster: {}", verdict["summary"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_field_is_a_no_go_that_names_it() {
+    let json_of = |body: &'static str| {
+        Upstream::scripted(move |_| Answer::ok(body).header("content-type", "application/json"))
+    };
+    let production = json_of(r#"{"id":7,"price":1}"#).await;
+    let successor = json_of(r#"{"price":1.0,"id":"7"}"#).await;
+    let twin = json_of(r#"{"price":1,"id":7}"#).await;
+    let spec = json!({
+        "target": {"cluster": "successor"},
+        "control": {"cluster": "twin"},
+        "compare": {"body": "full"},
+        "gates": {"min_pairs": 100, "min_duration": "1s"},
+    });
+    let mesh = Mesh::start_with(&shadow_all(100.0, spec), |options| {
+        options.clusters = vec![
+            Cluster::primary("primary", production.port()),
+            Cluster::shadow("successor", successor.port()),
+            Cluster::shadow("twin", twin.port()),
+        ];
+    })
+    .await;
+    let api = mesh.control_plane.api_port();
+    // Filters examine so many pairs a second and no more: traffic goes on until there is enough to tell.
+    let verdict = eventually(SOON, "the verdict is no-go", async || {
+        repeat(mesh.envoy.port(), 200, &Request::get("/items/7")).await;
+        let verdict = mesh.control_plane.get("/api/v1/shadows/main/verdict").await;
+        if verdict["verdict"] == "no-go" { Ok(verdict) } else { Err(verdict.to_string()) }
+    })
+    .await;
+
+    let reason = &verdict["reasons"][0];
+    assert_eq!(
+        (&reason["gate"], &reason["state"]),
+        (&json!("max_body_mismatch"), &json!("fail")),
+        "{verdict}"
+    );
+    let carrier = &reason["carriers"][0];
+    assert_eq!(carrier["endpoint"], "GET /items/{id}", "{verdict}");
+    assert_eq!((&carrier["field"], &carrier["kind"]), (&json!("$.id"), &json!("type")), "{verdict}");
+    assert!(!reason["examples"].as_array().unwrap().is_empty(), "{verdict}");
+
+    let said = umbractl(api, &["verdict", "main"]).await;
+    assert_eq!(said.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.starts_with("no-go: ") && said.contains("GET /items/{id} $.id (type)"), "{said}");
+    let report = succeed(api, &["report", "main"]).await;
+    assert!(report.contains("GET /items/{id}  $.id   type"), "{report}");
+    let pairs = succeed(api, &["pairs", "main", "--field", "$.id", "--limit", "1"]).await;
+    assert!(pairs.contains("type at $.id: 7 -> \"7\""), "{pairs}");
+    println!("{said}\n{report}\n{pairs}");
 }
