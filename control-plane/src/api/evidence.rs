@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use serde::Serialize;
-use umbra_compare::evidence::Discordance;
 use umbra_compare::gates::Gates;
 use umbra_compare::report::judge::judge;
 use umbra_compare::report::view::{self, ReportView, VerdictView};
@@ -18,6 +17,8 @@ use crate::analysis::plan;
 use crate::api::ApiContext;
 use crate::api::problem::{Kind, Problem};
 use crate::api::query::SpanQuery;
+use crate::api::schema::report::ReportDocument;
+use crate::api::schema::verdict::VerdictDocument;
 use crate::model::window::{Span, Stretch, cover};
 
 /// Pairs that examples are taken from: a few for each of some hundred fields.
@@ -74,7 +75,7 @@ pub(crate) struct VerdictAnswer {
 #[utoipa::path(get, path = "/api/v1/shadows/{name}/report", tag = "evidence", params(
     ("name" = String, Path), SpanQuery,
 ), responses(
-    (status = 200, description = "Counts by outcome, statuses, error rates, latencies and mismatches, for each endpoint and field, with examples", body = serde_json::Value),
+    (status = 200, description = "Counts by outcome, statuses, error rates, latencies and mismatches, for each endpoint and field, with examples", body = ReportDocument),
     (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such shadow", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -84,12 +85,12 @@ pub(crate) async fn get_report(
     query: Result<Query<SpanQuery>, QueryRejection>,
 ) -> Result<Json<ReportAnswer>, Problem> {
     let (Path(name), Query(query)) = (name?, query?);
-    let evidence = evidence(&context, name, &query).await?;
-    let Discordance { trials, .. } = evidence.report.whole.evidence.bodies.examined;
-    let bodies = &evidence.report.whole.evidence.bodies;
-    let answers = Compared { compared: bodies.compared, unequal: bodies.unequal, examined: trials };
-    let report = view::report(&evidence.report, &evidence.gates);
-    Ok(Json(ReportAnswer { about: evidence.about, sent: evidence.sent, answers, report }))
+    let Evidence { about, sent, report, gates } = evidence(&context, name, &query).await?;
+    let bodies = &report.whole.evidence.bodies;
+    let answers =
+        Compared { compared: bodies.compared, unequal: bodies.unequal, examined: bodies.examined.trials };
+    let report = apart(move || view::report(&report, &gates)).await?;
+    Ok(Json(ReportAnswer { about, sent, answers, report }))
 }
 
 /// Whether a shadow may go live
@@ -98,7 +99,7 @@ pub(crate) async fn get_report(
 #[utoipa::path(get, path = "/api/v1/shadows/{name}/verdict", tag = "evidence", params(
     ("name" = String, Path), SpanQuery,
 ), responses(
-    (status = 200, description = "`go`, `no-go` or `not-enough-evidence`, with a reason for each gate", body = serde_json::Value),
+    (status = 200, description = "`go`, `no-go` or `not-enough-evidence`, with a reason for each gate", body = VerdictDocument),
     (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such shadow", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -109,10 +110,14 @@ pub(crate) async fn get_verdict(
 ) -> Result<Json<VerdictAnswer>, Problem> {
     let (Path(name), Query(query)) = (name?, query?);
     let Evidence { about, report, gates, .. } = evidence(&context, name, &query).await?;
-    // Some thousand intervals: too long for a thread that serves.
-    let judged = tokio::task::spawn_blocking(move || view::verdict(&judge(&report, &gates), &report));
-    let verdict = judged.await.map_err(|_| Problem::new(Kind::Internal, "the verdict cannot be found"))?;
+    let verdict = apart(move || view::verdict(&judge(&report, &gates), &report)).await?;
     Ok(Json(VerdictAnswer { about, verdict }))
+}
+
+/// Hundreds of endpoints with hundreds of fields, or some thousand intervals: too long for a thread that serves.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| Problem::new(Kind::Internal, "what the pairs add up to cannot be found"))
 }
 
 struct Evidence {

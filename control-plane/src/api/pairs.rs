@@ -7,11 +7,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use umbra_compare::outcome::Outcome;
 use umbra_resource::Kind as ResourceKind;
-use utoipa::ToSchema;
 
 use crate::api::ApiContext;
 use crate::api::problem::{Kind, Problem};
 use crate::api::query::PairsQuery;
+use crate::api::schema::pairs::PairPageDocument;
 use crate::store::pairs::{KeptPair, PairQuery};
 
 /// A screenful, of rows that may hold three bodies each.
@@ -22,7 +22,7 @@ const MAX_LIMIT: u32 = 100;
 const OF_ANSWERED: [&str; 3] = ["match", "noise", "different"];
 
 /// A page of pairs, newest first.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub(crate) struct PairPage {
     items: Vec<Map<String, Value>>,
     /// `before` of the next page; null if this is the last.
@@ -33,7 +33,7 @@ pub(crate) struct PairPage {
 #[utoipa::path(get, path = "/api/v1/shadows/{name}/pairs", tag = "evidence", params(
     ("name" = String, Path), PairsQuery,
 ), responses(
-    (status = 200, description = "A page: of each pair both answers and the difference", body = PairPage),
+    (status = 200, description = "A page: of each pair both answers and the difference", body = PairPageDocument),
     (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such shadow", body = Problem, content_type = "application/problem+json"),
 ))]

@@ -1,5 +1,10 @@
 //! The resources as the API's description shows them. The API reads and writes `umbra_resource`'s own types; a test
-//! holds these to them, field by field.
+//! holds these to them, field by field. What it says about evidence is in the modules below.
+
+pub mod pairs;
+pub mod report;
+pub mod verdict;
+pub mod words;
 
 use std::collections::BTreeMap;
 
@@ -319,6 +324,11 @@ pub struct CompareDocument {
     /// Numbers that may differ a little.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tolerance: Vec<ToleranceDocument>,
+    /// How a difference is told from noise: `discordant` (default), by the pairs in which only one of shadow and control
+    /// differs; or `diffy`, by Diffy's rule for each field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(default = "discordant")]
+    pub noise: Option<String>,
     /// Path templates that group requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<String>,

@@ -57,6 +57,7 @@ spec:
     ignore: ["$.requestId"]
     unordered: ["$.items"]
     tolerance: [{path: "$.price", absolute: 0.01}]
+    noise: diffy
     endpoints: ["/users/{id}"]
     redact: {fields: ["$.card"], headers: [authorization]}
   gates:
@@ -94,10 +95,10 @@ async fn the_described_resources_are_those_that_are_served() {
 }
 
 /// The names of the properties of a schema and of those that it refers to.
-fn properties(schemas: &Value, name: &str, fields: &mut Vec<String>) {
+pub(crate) fn properties(schemas: &Value, name: &str, fields: &mut Vec<String>) {
     let schema = &schemas[name];
     let text = schema.to_string();
-    fields.extend(schema["properties"].as_object().unwrap().keys().cloned());
+    fields.extend(schema["properties"].as_object().into_iter().flat_map(|these| these.keys().cloned()));
     for part in text.split("#/components/schemas/").skip(1) {
         let other = part.split('"').next().unwrap();
         properties(schemas, other, fields);

@@ -1,5 +1,6 @@
 //! Telemetry from outside: a client that sends reports as a filter does, and what the API makes of them.
 
+mod described;
 mod hostile;
 mod killed;
 mod reports;
