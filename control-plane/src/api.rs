@@ -1,10 +1,13 @@
 //! What operators talk to: REST over HTTP, with problem+json for everything that is refused.
 
+pub mod access;
 mod apply;
 mod audit;
 mod body;
+mod description;
 mod etag;
 mod evidence;
+mod guard;
 mod health;
 mod layers;
 pub mod metrics;
@@ -31,6 +34,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::access::Access;
 use crate::api::metrics::ApiMetrics;
 use crate::model::nodes::Nodes;
 use crate::store::Store;
@@ -41,6 +45,8 @@ use crate::store::telemetry::Retention;
 pub struct ApiContext {
     /// The state, and the way to change it.
     pub store: Arc<Store>,
+    /// Who is believed to be whom.
+    pub access: Arc<Access>,
     /// The Envoys that were seen.
     pub nodes: Arc<Mutex<Nodes>>,
     /// Everything that is counted, for `/metrics`.
@@ -113,6 +119,7 @@ pub fn router(context: ApiContext) -> Router {
         .routes(routes!(health::metrics))
         .split_for_parts();
     env!("CARGO_PKG_VERSION").clone_into(&mut description.info.version);
+    description::complete(&mut description);
     let description = Arc::new(description);
     let described = get(move || {
         let description = Arc::clone(&description);
@@ -125,6 +132,7 @@ pub fn router(context: ApiContext) -> Router {
         .method_not_allowed_fallback(layers::method_not_allowed)
         // Bodies are read by `body`, which knows its own limits and answers with a problem.
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(context.clone(), guard::guard))
         .layer(middleware::from_fn_with_state(limits.request_time, layers::timeout))
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(middleware::from_fn_with_state(context.metrics.clone(), layers::observe))

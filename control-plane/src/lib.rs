@@ -6,6 +6,7 @@
 //! - [`api`]: REST for operators.
 //! - [`intake`]: what the filters report.
 //! - [`analysis`]: what it adds up to.
+//! - [`access`]: who is at the other end.
 //! - [`listener`]: connections for both, with TLS.
 //! - [`app`]: configuration, and everything put together.
 //!
@@ -14,6 +15,7 @@
 //! Not here: what requests get under a policy (`umbra-policy`), what a valid resource is (`umbra-resource`), and the
 //! protocol's state machines and encoding (`umbra-wire`).
 
+pub mod access;
 pub mod analysis;
 pub mod api;
 pub mod app;

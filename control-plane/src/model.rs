@@ -3,6 +3,7 @@
 //! [`state::State`] is everything at one revision, and never changes; [`plan::plan`] takes a state and a
 //! [`command::Command`] and says what the next state would be. The store makes it so.
 
+pub mod access;
 pub mod audit;
 pub mod command;
 pub mod epoch;

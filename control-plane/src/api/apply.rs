@@ -1,15 +1,16 @@
 //! Several resources at once, all or none.
 
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
+use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::problem::Problem;
 use crate::api::query::ApplyQuery;
 use crate::api::schema::ResourceDocument;
-use crate::api::{ApiContext, body, origin, query};
+use crate::api::{ApiContext, body, guard, origin, query};
+use crate::model::access::{Caller, Role};
 use crate::model::command::{Command, Written};
 
 /// What an apply did, or would do.
@@ -36,6 +37,8 @@ pub(crate) struct AppliedResource {
 }
 
 /// Create or replace several resources, all or none
+///
+/// Without dry_run: the role admin.
 #[utoipa::path(post, path = "/api/v1/apply", tag = "operation", params(ApplyQuery),
     request_body(description = "One resource, a list, {\"items\": [...]}, or several YAML documents",
         content((Vec<ResourceDocument> = "application/json"), (Vec<ResourceDocument> = "application/yaml"))),
@@ -48,10 +51,14 @@ pub(crate) struct AppliedResource {
 ))]
 pub(crate) async fn apply(
     State(context): State<ApiContext>,
+    Extension(caller): Extension<Caller>,
     query: Result<Query<ApplyQuery>, QueryRejection>,
     request: Request,
 ) -> Result<Json<Applied>, Problem> {
     let Query(ApplyQuery { dry_run, reason }) = query?;
+    if !dry_run {
+        guard::require(&caller, Role::Admin)?;
+    }
     let (parts, body) = request.into_parts();
     let origin = origin::of(&parts.extensions, query::reason(reason)?);
     let resources = body::resources(&parts.headers, body, context.limits.apply_bytes).await?;

@@ -35,7 +35,7 @@ pub(crate) struct AuditRow {
     /// When (RFC 3339, UTC).
     #[schema(format = DateTime)]
     at: String,
-    /// Who: the name in the client's certificate, or `anonymous`.
+    /// Who: `token:` or `oidc:` and a name, `dev` of a server that asks nobody.
     actor: String,
     /// The address that the request came from.
     source: String,

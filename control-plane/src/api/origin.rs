@@ -3,14 +3,15 @@
 use axum::http::Extensions;
 
 use crate::listener::Peer;
+use crate::model::access::Caller;
 use crate::model::audit::Origin;
 
-/// Who asks, from the connection that the request came by: the name in the client's certificate, or `anonymous`.
+/// Who asks, as the guard found it, and from where.
 pub(crate) fn of(extensions: &Extensions, reason: Option<String>) -> Origin {
+    let caller = extensions.get::<Caller>();
     let peer = extensions.get::<Peer>();
-    let identity = peer.and_then(|peer| peer.identity.as_deref());
     Origin {
-        actor: identity.unwrap_or("anonymous").to_owned(),
+        actor: caller.map_or_else(|| "nobody".to_owned(), |caller| caller.name.clone()),
         source: peer.map_or_else(|| "unknown".to_owned(), |peer| peer.address.to_string()),
         reason,
     }

@@ -46,6 +46,7 @@ pub(crate) struct FieldError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Malformed,
+    Forbidden,
     Invalid,
     NotFound,
     MethodNotAllowed,
@@ -62,6 +63,7 @@ impl Kind {
     fn parts(self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Kind::Malformed => (StatusCode::BAD_REQUEST, "malformed", "The request cannot be read"),
+            Kind::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "You may not"),
             Kind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid-resource", "A resource is invalid"),
             Kind::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such thing"),
             Kind::MethodNotAllowed => {

@@ -1,16 +1,19 @@
 //! The valve and the switch of a shadow, by themselves: what is moved most, in the greatest hurry.
 
+use axum::Extension;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
+use umbra_resource::Kind as ResourceKind;
 use utoipa::ToSchema;
 
 use crate::api::problem::{Kind, Problem};
 use crate::api::query::NoQuery;
 use crate::api::schema::ShadowDocument;
 use crate::api::{ApiContext, body, etag, origin, query, resources};
+use crate::model::access::Caller;
 use crate::model::command::Command;
 
 /// Where a shadow's valve and switch shall stand. One of `percent` and `enabled` at least.
@@ -41,12 +44,14 @@ pub(crate) struct Valve {
 ))]
 pub(crate) async fn patch_valve(
     State(context): State<ApiContext>,
+    Extension(caller): Extension<Caller>,
     name: Result<Path<String>, PathRejection>,
     query: Result<Query<NoQuery>, QueryRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
     query?;
     let Path(shadow) = name?;
+    in_scope(&context, &caller, &shadow)?;
     let (parts, body) = request.into_parts();
     let precondition = etag::precondition(&parts.headers)?;
     let Valve { percent, enabled, reason } =
@@ -60,4 +65,16 @@ pub(crate) async fn patch_valve(
     let written = outcome.results.first();
     let written = written.ok_or_else(|| Problem::new(Kind::Internal, "the write has no result"))?;
     Ok(resources::shown(StatusCode::OK, &written.resource))
+}
+
+/// By the labels that the shadow has now. What is not there is for the command to refuse.
+fn in_scope(context: &ApiContext, caller: &Caller, shadow: &str) -> Result<(), Problem> {
+    match context.store.state().get(ResourceKind::Shadow, shadow) {
+        Some(found) if !caller.may_move(found.metadata()) => {
+            let Caller { name, scope, .. } = caller;
+            let words = format!("{name} may move {scope}, and {shadow} is not among them");
+            Err(Problem::new(Kind::Forbidden, words))
+        }
+        _ => Ok(()),
+    }
 }

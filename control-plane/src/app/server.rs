@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use umbra_wire::proto::telemetry::v1::telemetry_service_server::TelemetryServiceServer;
 use umbra_wire::telemetry::MAX_REPORT_BYTES;
 
+use crate::access::Access;
 use crate::api::metrics::ApiMetrics;
 use crate::api::{self, ApiContext, Limits};
 use crate::app::config::{Config, ListenerConfig};
@@ -120,6 +121,7 @@ impl Server {
         let intake = Routes::new(Gate::new(intake));
         let router = api::router(ApiContext {
             store: Arc::clone(&store),
+            access: Arc::new(Access::dev()),
             nodes,
             registry: Arc::new(registry),
             metrics: api_metrics,

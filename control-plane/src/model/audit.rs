@@ -5,7 +5,7 @@ use umbra_resource::{Kind, Resource};
 /// Who asks for a write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// The name in the client's certificate, or `anonymous`.
+    /// The caller's name: `dev`, `token:deploy-bot`, `oidc:ann@example.com`.
     pub actor: String,
     /// The address that the request came from.
     pub source: String,

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tonic::service::Routes;
 use tower::ServiceExt;
+use umbra_control_plane::access::Access;
 use umbra_control_plane::api::metrics::ApiMetrics;
 use umbra_control_plane::api::{self, ApiContext, Limits};
 use umbra_control_plane::listener::Listener;
@@ -89,6 +90,7 @@ async fn a_request_that_takes_too_long_is_answered() {
     let store = Store::open(&url, [0; 16], |_| Ok(()), StoreMetrics::register(&mut registry)).await.unwrap();
     let router = api::router(ApiContext {
         store: Arc::new(store),
+        access: Arc::new(Access::dev()),
         nodes: Arc::new(Mutex::new(Nodes::new(1))),
         metrics: ApiMetrics::register(&mut registry),
         registry: Arc::new(registry),

@@ -1,6 +1,10 @@
 //! The API's description: reviewed as a golden file, and held to what is really read and written.
 
+use std::collections::BTreeSet;
+
+use reqwest::Method;
 use serde_json::Value;
+use umbra_control_plane::api::access::{self, Need, ROUTES};
 use umbra_control_plane::api::schema::{ShadowDocument, StampDocument};
 
 use crate::support::{TestServer, folder};
@@ -15,6 +19,26 @@ async fn the_description_is_the_reviewed_one() {
     // A release is no change of the API.
     description["info"]["version"] = "[version]".into();
     insta::assert_json_snapshot!("openapi", description);
+}
+
+/// The table of routes is where roles are looked up, and what is not in it is for admins alone.
+#[tokio::test]
+async fn every_described_route_is_in_the_table_and_the_other_way_round() {
+    let folder = folder();
+    let server = TestServer::start(folder.path()).await;
+    let description = server.api.get("/api/v1/openapi.json").await;
+    let mut described = BTreeSet::from([("GET".to_owned(), "/api/v1/openapi.json".to_owned())]);
+    for (path, item) in description["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let method = method.to_uppercase();
+            let parsed = Method::from_bytes(method.as_bytes()).unwrap();
+            let guarded = access::need(&parsed, path) != Need::Public;
+            assert_eq!(operation["responses"].get("401").is_some(), guarded, "{method} {path}");
+            described.insert((method, path.clone()));
+        }
+    }
+    let table = ROUTES.iter().map(|route| (route.method.to_string(), route.path.to_owned()));
+    assert_eq!(described, table.collect());
 }
 
 /// Every field that a resource can have, as `umbra_resource` writes it.
