@@ -12,6 +12,7 @@ mod impostors;
 mod leader;
 mod loops;
 mod odd;
+mod outcomes;
 mod overrides;
 mod pairs;
 mod rate;

@@ -1,36 +1,14 @@
 //! Pairs: what the filters saw, as the control plane reports it.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use umbra_e2e::client::{Request, repeat};
 use umbra_e2e::envoy::config::Cluster;
 use umbra_e2e::eventually::{SOON, eventually};
 use umbra_e2e::mesh::Mesh;
+use umbra_e2e::reports::{counts, report};
 use umbra_e2e::resources::shadow_all;
 use umbra_e2e::umbractl::{succeed, umbractl};
 use umbra_e2e::upstream::{Answer, Upstream};
-
-/// The report on the shadow `main`, once it covers this many requests.
-async fn report(mesh: &Mesh, requests: u64) -> Value {
-    eventually(SOON, "every request is reported", async || {
-        let report = mesh.control_plane.get("/api/v1/shadows/main/report").await;
-        let is_whole = report["sent"] == requests && report["mirrored"] == requests;
-        if is_whole {
-            Ok(report)
-        } else {
-            Err(format!("{} sent, {} mirrored", report["sent"], report["mirrored"]))
-        }
-    })
-    .await
-}
-
-fn count(outcomes: &Value, outcome: &str) -> u64 {
-    let counts = outcomes.as_array().unwrap().iter().filter(|count| count["outcome"] == outcome);
-    counts.map(|count| count["count"].as_u64().unwrap()).sum()
-}
-
-fn all(outcomes: &Value) -> u64 {
-    outcomes.as_array().unwrap().iter().map(|count| count["count"].as_u64().unwrap()).sum()
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_mirrored_request_is_accounted_for() {
@@ -39,13 +17,11 @@ async fn every_mirrored_request_is_accounted_for() {
     repeat(mesh.envoy.port(), 5_000, &Request::get("/items/7?page=2")).await;
     mesh.settled().await;
 
-    let report = report(&mesh, 5_000).await;
+    let report = report(&mesh.control_plane, "main", 5_000).await;
     // What the filters counted is what the servers saw.
     for (party, server) in [("shadow", &mesh.shadow), ("control", &mesh.control)] {
-        let outcomes = &report["outcomes"][party];
         assert_eq!(server.count(), 5_000);
-        assert_eq!(count(outcomes, "answered"), 5_000, "{party}: {outcomes}");
-        assert_eq!(all(outcomes), 5_000, "{party}: {outcomes}");
+        assert_eq!(counts(&report, party), [("answered".to_owned(), 5_000)], "{party}");
     }
     let statuses = report["statuses"].as_array().unwrap();
     assert_eq!(statuses.len(), 1, "{statuses:?}");
@@ -59,19 +35,6 @@ async fn every_mirrored_request_is_accounted_for() {
     mesh.envoy.umbra_reaches("pairs.answered", 10_000).await;
     mesh.envoy.umbra_reaches("telemetry_dropped", 0).await;
     mesh.envoy.assert_no_trap().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_shadow_without_a_cluster_is_never_a_go() {
-    let nowhere = json!({"target": {"cluster": "nowhere"}, "gates": {"min_pairs": 1, "min_duration": "1s"}});
-    let mesh = Mesh::start(&shadow_all(100.0, nowhere)).await;
-    repeat(mesh.envoy.port(), 50, &Request::get("/")).await;
-
-    let report = report(&mesh, 50).await;
-    assert_eq!(count(&report["outcomes"]["shadow"], "never_seen"), 50, "{}", report["outcomes"]);
-    let verdict = mesh.control_plane.get("/api/v1/shadows/main/verdict").await;
-    assert_eq!(verdict["verdict"], "not-enough-evidence", "{verdict}");
-    println!("an unknown cluster: {}", verdict["summary"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

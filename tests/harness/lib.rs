@@ -31,6 +31,7 @@ pub mod ports;
 pub mod process;
 pub mod raw;
 pub mod record;
+pub mod reports;
 pub mod resources;
 pub mod umbractl;
 pub mod upstream;

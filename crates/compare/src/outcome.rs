@@ -18,7 +18,8 @@ pub enum Outcome {
     NoAnswer,
     /// Envoy answered the copy by itself before it reached the cluster.
     NotRouted,
-    /// The copy was never seen at the cluster: it is unknown, or has no filter.
+    /// The copy was never seen at the cluster: it is unknown or empty, or has no filter. Inside Envoy these cannot be
+    /// told apart.
     NeverSeen,
     /// The observation was given up for want of room.
     Dropped,
@@ -58,20 +59,21 @@ impl Outcome {
         Outcome::ALL.into_iter().find(|outcome| outcome.name() == name)
     }
 
-    /// Several of them, in words.
+    /// What became of such copies, in words that follow their number: `40 timed out`.
     pub fn words(self) -> &'static str {
         match self {
-            Outcome::Answered => "answers",
-            Outcome::ConnectFailure => "connection failures",
-            Outcome::Reset => "connections reset",
-            Outcome::Timeout => "timeouts",
-            Outcome::Late => "answers that came too late",
-            Outcome::NoAnswer => "no answer, for no known reason",
-            Outcome::NotRouted => "answered by Envoy itself before they reached the cluster",
+            Outcome::Answered => "were answered",
+            Outcome::ConnectFailure => "could not connect",
+            Outcome::Reset => "were reset before the answer was whole",
+            Outcome::Timeout => "were not answered within the route's timeout",
+            Outcome::Late => "were answered too late to be compared",
+            Outcome::NoAnswer => "ended without an answer, for no known reason",
+            Outcome::NotRouted => "were never made, because Envoy answered the request itself",
             Outcome::NeverSeen => {
-                "never seen at the cluster (is it known to Envoy, and is the upstream filter on it?)"
+                "were never seen at the cluster (either Envoy knows no cluster of that name, or no host in it, \
+                 or the umbra filter of role shadow is not among the cluster's upstream filters)"
             }
-            Outcome::Dropped => "not observed for want of room",
+            Outcome::Dropped => "were not observed for want of room",
         }
     }
 

@@ -178,21 +178,11 @@ async fn evidence_begins_anew_when_older_pairs_cannot_be_compared() {
 #[tokio::test]
 async fn a_shadow_that_does_not_answer_is_spoken_of_in_words() {
     for (outcome, pairs, verdict, words) in [
-        (
-            Outcome::NeverSeen,
-            0,
-            "not-enough-evidence",
-            "is it known to Envoy, and is the upstream filter on it?",
-        ),
-        (Outcome::ConnectFailure, 900, "no-go", "connection failures"),
-        (Outcome::Timeout, 900, "no-go", "timeouts"),
-        (Outcome::Reset, 900, "no-go", "connections reset"),
-        (
-            Outcome::NotRouted,
-            0,
-            "not-enough-evidence",
-            "answered by Envoy itself before they reached the cluster",
-        ),
+        (Outcome::NeverSeen, 0, "not-enough-evidence", "900 were never seen at the cluster (either Envoy"),
+        (Outcome::ConnectFailure, 900, "no-go", "900 could not connect"),
+        (Outcome::Timeout, 900, "no-go", "900 were not answered within the route's timeout"),
+        (Outcome::Reset, 900, "no-go", "900 were reset before the answer was whole"),
+        (Outcome::NotRouted, 0, "not-enough-evidence", "900 were never made, because Envoy answered"),
     ] {
         let folder = folder();
         let server = TestServer::start(folder.path()).await;

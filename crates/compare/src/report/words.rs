@@ -11,8 +11,8 @@ pub fn headline(judgement: &Judgement, report: &Report) -> String {
     if report.whole.mirrored() == 0 {
         return "there is no pair at all, so nothing can be said".to_owned();
     }
-    if report.whole.candidate_outcomes.count(Outcome::Answered) == 0 {
-        return none_answered(&report.whole.candidate_outcomes);
+    if let Some(words) = none_answered("copies", &report.whole.candidate_outcomes) {
+        return words;
     }
     let gates = |state: State| {
         let names: Vec<_> = judgement
@@ -88,14 +88,11 @@ pub fn finding(finding: &Finding, report: &Report) -> String {
         ),
     };
     if reason.gate == Gate::ErrorExcess {
-        let failures: Vec<_> = part
-            .candidate_outcomes
-            .seen()
-            .filter(|(outcome, _)| outcome.is_evidence() && *outcome != Outcome::Answered)
-            .map(|(outcome, count)| format!("{} {}", number(count), outcome.words()))
-            .collect();
+        let is_failure = |outcome: Outcome| outcome.is_evidence() && outcome != Outcome::Answered;
+        let failures = part.candidate_outcomes.seen().filter(|(outcome, _)| is_failure(*outcome));
+        let failures = counted(failures);
         if !failures.is_empty() {
-            words += &format!(" (unanswered: {})", failures.join(", "));
+            words += &format!(" (of the copies, {failures})");
         }
     }
     if let (State::Open, Some(more)) = (reason.state, reason.more_pairs) {
@@ -131,9 +128,11 @@ fn rate(gate: Gate, observed: f64, has_control: bool) -> String {
 }
 
 fn unmeasured(gate: Gate, part: &Part) -> String {
-    let outcomes = &part.candidate_outcomes;
-    if outcomes.total() > 0 && outcomes.count(Outcome::Answered) == 0 {
-        return none_answered(outcomes);
+    let shadow = || none_answered("copies", &part.candidate_outcomes);
+    // Where there is a control, a pair without its answer is not compared.
+    let control = || none_answered("copies to the control", &part.control_outcomes);
+    if let Some(words) = shadow().or_else(control) {
+        return words;
     }
     let what = match gate {
         Gate::BodyMismatch if part.evidence.bodies.unequal > 0 => {
@@ -147,20 +146,20 @@ fn unmeasured(gate: Gate, part: &Part) -> String {
     format!("{what}, so nothing was measured")
 }
 
-fn none_answered(outcomes: &Outcomes) -> String {
+/// What became of the copies, if there are some and none was answered.
+fn none_answered(copies: &str, outcomes: &Outcomes) -> Option<String> {
+    if outcomes.total() == 0 || outcomes.count(Outcome::Answered) > 0 {
+        return None;
+    }
     let mut seen: Vec<_> = outcomes.seen().collect();
     seen.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let how = match seen.as_slice() {
-        [(outcome, _)] => outcome.words().to_owned(),
-        several => {
-            let each: Vec<_> = several
-                .iter()
-                .map(|(outcome, count)| format!("{} {}", number(*count), outcome.words()))
-                .collect();
-            each.join(", ")
-        }
-    };
-    format!("none of {} copies were answered: {how}", number(outcomes.total()))
+    Some(format!("none of {} {copies} was answered: {}", number(outcomes.total()), counted(seen)))
+}
+
+/// `30 could not connect, 10 were …`.
+fn counted(outcomes: impl IntoIterator<Item = (Outcome, u64)>) -> String {
+    let each = outcomes.into_iter().map(|(outcome, count)| format!("{} {}", number(count), outcome.words()));
+    each.collect::<Vec<_>>().join(", ")
 }
 
 /// An endpoint or field that carries a failed gate.

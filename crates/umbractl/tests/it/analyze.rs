@@ -143,7 +143,7 @@ fn copies_without_answers_are_said_to_be_that() {
             + "\n"
     };
     let failed = analyze(&line(r#"{"outcome":"connect_failure"}"#).repeat(500), 1);
-    assert_eq!(failed["summary"], "none of 500 copies were answered: connection failures");
+    assert_eq!(failed["summary"], "none of 500 copies was answered: 500 could not connect");
     assert_eq!(failed["endpoints"][0]["endpoint"], "GET /users/{id}");
     let unseen = analyze(&line(r#"{"outcome":"never_seen"}"#).repeat(500), 3);
     assert_eq!((&unseen["pairs"], &unseen["mirrored"]), (&json!(0), &json!(500)));
