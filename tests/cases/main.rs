@@ -9,6 +9,7 @@ mod faults;
 mod guards;
 mod harness;
 mod impostors;
+mod kills;
 mod leader;
 mod loops;
 mod odd;

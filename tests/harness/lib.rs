@@ -33,5 +33,6 @@ pub mod raw;
 pub mod record;
 pub mod reports;
 pub mod resources;
+pub mod traffic;
 pub mod umbractl;
 pub mod upstream;
