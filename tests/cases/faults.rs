@@ -53,11 +53,12 @@ async fn production_does_not_notice_a_bad_shadow() {
         ("cuts-off", cuts_off.port()),
         ("slow", slow.port()),
     ];
-    let guard = json!({"guard": {"methods": ["GET", "POST"]}});
+    // Bodies are kept and compared meanwhile, as far as there are some.
+    let more = json!({"guard": {"methods": ["GET", "POST"]}, "compare": {"body": "full"}});
     let mut resources = Vec::new();
     for (name, _) in CASES {
         resources.push(stamp(name, &format!("/{name}")));
-        resources.push(shadow(name, name, name, 100.0, guard.clone()));
+        resources.push(shadow(name, name, name, 100.0, more.clone()));
     }
     let mesh = Mesh::start_with(&resources, |options| {
         options.timeout_seconds = TIMEOUT_SECONDS;
