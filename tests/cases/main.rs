@@ -6,6 +6,7 @@
 mod broken;
 mod copies;
 mod faults;
+mod floods;
 mod guards;
 mod harness;
 mod impostors;

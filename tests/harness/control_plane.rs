@@ -4,6 +4,7 @@ use crate::certificates::Identity;
 use crate::client::{Connection, Protocol, Request, Response};
 use crate::environment;
 use crate::eventually::{SOON, eventually};
+use crate::memory::Growth;
 use crate::ports::free_port;
 use crate::process::Process;
 use serde_json::{Value, json};
@@ -89,6 +90,11 @@ impl ControlPlane {
     pub fn signal(&self, name: &str) {
         let process = self.process.as_ref();
         process.expect("a running control plane").signal(name);
+    }
+
+    /// The memory that it takes from now on.
+    pub fn memory(&self) -> Growth {
+        Growth::of(self.process.as_ref().expect("a running control plane").id())
     }
 
     /// The port of its API.

@@ -5,6 +5,7 @@ pub mod config;
 use crate::client::{Connection, Protocol, Request};
 use crate::environment;
 use crate::eventually::{SOON, eventually};
+use crate::memory::Growth;
 use crate::process::Process;
 use config::EnvoyOptions;
 use serde_json::Value;
@@ -71,6 +72,11 @@ impl Envoy {
     /// Everything that it has logged.
     pub fn log(&self) -> String {
         self.process.output()
+    }
+
+    /// The memory that it takes from now on.
+    pub fn memory(&self) -> Growth {
+        Growth::of(self.process.id())
     }
 
     /// All its counters and gauges.

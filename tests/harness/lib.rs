@@ -26,6 +26,7 @@ pub mod environment;
 pub mod envoy;
 pub mod eventually;
 pub mod fault;
+pub mod memory;
 pub mod mesh;
 pub mod ports;
 pub mod process;
