@@ -19,6 +19,7 @@ mod overrides;
 mod pairs;
 mod rate;
 mod restart;
+mod secrets;
 mod share;
 mod slots;
 mod spoofing;

@@ -8,7 +8,7 @@ use crate::memory::Growth;
 use crate::ports::free_port;
 use crate::process::Process;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 use tempfile::TempDir;
@@ -29,6 +29,7 @@ pub struct ControlPlane {
     api_port: u16,
     xds_port: u16,
     tls: Option<XdsTls>,
+    log_filter: &'static str,
 }
 
 impl ControlPlane {
@@ -45,6 +46,7 @@ impl ControlPlane {
             api_port: free_port(),
             xds_port: free_port(),
             tls,
+            log_filter: "info",
         };
         control_plane.restart().await;
         control_plane
@@ -58,7 +60,7 @@ impl ControlPlane {
             .arg("serve")
             .args(["--listen-api", &format!("127.0.0.1:{}", self.api_port)])
             .args(["--listen-xds", &format!("127.0.0.1:{}", self.xds_port)])
-            .args(["--log-format", "text"])
+            .args(["--log-format", "text", "--log-filter", self.log_filter])
             .arg("--database-url")
             .arg(format!("sqlite://{}", database.display()));
         if let Some(tls) = &self.tls {
@@ -92,9 +94,21 @@ impl ControlPlane {
         process.expect("a running control plane").signal(name);
     }
 
+    /// Starts it again, and from now on it logs what `filter` says.
+    pub async fn log_filter(&mut self, filter: &'static str) {
+        self.log_filter = filter;
+        self.kill();
+        self.restart().await;
+    }
+
     /// The memory that it takes from now on.
     pub fn memory(&self) -> Growth {
         Growth::of(self.process.as_ref().expect("a running control plane").id())
+    }
+
+    /// Where its database and its log are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The port of its API.
