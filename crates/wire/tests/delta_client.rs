@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop at once")]
 
 use umbra_wire::TYPE_URL;
-use umbra_wire::delta::client::{ANSWER_TIMEOUT_MS, Action, Client, MAX_RESPONSE_BYTES, STABLE_AFTER_MS};
+use umbra_wire::delta::client::{
+    ANSWER_TIMEOUT_MS, Action, Client, MAX_RESPONSE_BYTES, MAX_VERSION_BYTES, STABLE_AFTER_MS,
+};
 use umbra_wire::delta::{MAX_REASON_BYTES, Node, Request, Resource, Response};
 
 const NAME: &str = "primary";
@@ -193,12 +195,14 @@ fn a_response_that_contradicts_itself_is_rejected() {
     let twice = Response { resources: vec![resource("1"), resource("2")], ..about_nothing("n1") };
     let both = Response { removed: vec![NAME.to_owned()], ..policy("n1", "1") };
     let unnamed = policy("n1", "");
+    let long = policy("n1", &"1".repeat(MAX_VERSION_BYTES + 1));
     let mut foreign = policy("n1", "1");
     foreign.resources[0].type_url = "type.googleapis.com/x".to_owned();
     let cases = [
         (twice, "the policy is there more than once"),
         (both, "the policy is there more than once"),
         (unnamed, "the policy has no version"),
+        (long, "the policy's version has 257 bytes: at most 256 are taken"),
         (foreign, "a resource of type \"type.googleapis.com/x\" is not a policy"),
     ];
     for (response, reason) in cases {

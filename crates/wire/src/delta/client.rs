@@ -32,6 +32,10 @@ pub const STABLE_AFTER_MS: u64 = 10_000;
 /// A policy that is too long for [`crate::decode`] alone can so be rejected by name.
 pub const MAX_RESPONSE_BYTES: usize = MAX_POLICY_BYTES + 64 * 1024;
 
+/// The longest version that is taken, in bytes. A version is written where each worker reads it and is reported back; one
+/// that does not fit whole would never be seen to be applied.
+pub const MAX_VERSION_BYTES: usize = 256;
+
 /// `INVALID_ARGUMENT` of gRPC: what a rejected policy is.
 const INVALID_ARGUMENT: i32 = 3;
 
@@ -216,6 +220,12 @@ impl Client {
             }
             Some(resource) if resource.version.is_empty() => {
                 return self.refuse(nonce, "the policy has no version");
+            }
+            Some(resource) if resource.version.len() > MAX_VERSION_BYTES => {
+                let length = resource.version.len();
+                let reason =
+                    format!("the policy's version has {length} bytes: at most {MAX_VERSION_BYTES} are taken");
+                return self.refuse(nonce, &reason);
             }
             Some(resource) => (Change::Apply { version: resource.version }, resource.body),
         };
