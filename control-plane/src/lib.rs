@@ -7,6 +7,7 @@
 //! - [`intake`]: what the filters report.
 //! - [`analysis`]: what it adds up to.
 //! - [`access`]: who is at the other end.
+//! - [`console`]: the web console's pages.
 //! - [`listener`]: connections for both, with TLS.
 //! - [`app`]: configuration, and everything put together.
 //!
@@ -19,6 +20,7 @@ pub mod access;
 pub mod analysis;
 pub mod api;
 pub mod app;
+pub mod console;
 pub mod intake;
 pub mod listener;
 pub mod model;

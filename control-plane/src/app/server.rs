@@ -19,6 +19,7 @@ use crate::access::Access;
 use crate::api::metrics::ApiMetrics;
 use crate::api::{self, ApiContext, Limits};
 use crate::app::config::{Config, ListenerConfig};
+use crate::console;
 use crate::intake::Intake;
 use crate::intake::committer::{self, Committer};
 use crate::intake::gate::Gate;
@@ -119,7 +120,7 @@ impl Server {
         let intake = TelemetryServiceServer::new(Intake::new(plans, reports, intake_metrics))
             .max_decoding_message_size(MAX_REPORT_BYTES);
         let intake = Routes::new(Gate::new(intake));
-        let router = api::router(ApiContext {
+        let routes = api::router(ApiContext {
             store: Arc::clone(&store),
             access: Arc::new(Access::dev()),
             nodes,
@@ -129,7 +130,8 @@ impl Server {
             limits: Limits::default(),
             retention: config.retention,
         });
-        let api = tokio::spawn(api::serve::serve(api_listener.accept(stop.clone()), router, DRAIN));
+        let routes = routes.merge(console::router());
+        let api = tokio::spawn(api::serve::serve(api_listener.accept(stop.clone()), routes, DRAIN));
         let xds = tokio::spawn(xds::serve::serve(
             xds_listener.accept(stop.clone()),
             discovery,

@@ -10,6 +10,7 @@
 
 mod api;
 mod config;
+mod console;
 mod delta;
 mod limits;
 mod nodes;

@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::checkout::Checkout;
 use crate::steps::Steps;
-use crate::{codegen, demo, filter, run, test, tidy, validate, wasm};
+use crate::{codegen, console, demo, filter, run, test, tidy, validate, wasm};
 
 /// Long enough for a cold build on two slow cores; it only ends one that hangs.
 const LIMIT: Duration = Duration::from_secs(45 * 60);
@@ -43,6 +43,7 @@ pub(crate) fn check(checkout: &Checkout, steps: &mut Steps) -> Result<()> {
     steps.take("format", || cargo(&["fmt", "--all", "--check"]))?;
     steps.take("tidy", || tidy::check(checkout))?;
     steps.take("generated code", || codegen::run(true))?;
+    steps.take("console", || console::build(checkout, true))?;
     steps.take("filter", || filter::build(checkout))?;
     steps.take("imports and size of the filter", || wasm::check(&checkout.filter()))?;
     steps.take("pure crates for wasm32", || cargo(&PURE_FOR_WASM))?;

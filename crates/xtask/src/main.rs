@@ -6,6 +6,7 @@ mod bench;
 mod checkout;
 mod ci;
 mod codegen;
+mod console;
 mod demo;
 mod filter;
 mod http;
@@ -75,6 +76,16 @@ enum Task {
     Tidy,
     /// Check what the built filter imports and how large it is
     Wasm,
+    /// Check the web console's source and build it into control-plane/console/dist
+    Console {
+        /// Compare with the committed files instead of writing them
+        #[arg(long)]
+        check: bool,
+    },
+    /// Use the web console in a real browser, against a made-up control plane
+    Browse,
+    /// Take pictures of every page of the console, with made-up figures: target/shots
+    Shots,
     /// Generate Rust from the .proto files
     Codegen {
         /// Compare with the committed files instead of writing them
@@ -112,6 +123,9 @@ fn run(task: Task) -> Result<()> {
         Task::Tools => tools::install(&checkout),
         Task::Tidy => tidy::check(&checkout),
         Task::Wasm => wasm::check(&checkout.filter()),
+        Task::Console { check } => console::build(&checkout, check),
+        Task::Browse => console::browse(&checkout),
+        Task::Shots => console::shots(&checkout),
         Task::Codegen { check } => codegen::run(check),
     }
 }

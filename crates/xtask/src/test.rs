@@ -14,7 +14,7 @@ use cargo_metadata::{Metadata, MetadataCommand, TargetKind};
 use crate::checkout::Checkout;
 use crate::steps::Steps;
 use crate::tools::envoy;
-use crate::{filter, run, tools};
+use crate::{console, filter, run, tools};
 
 /// Long enough for a cold build on two slow cores; it only ends one that hangs.
 const BUILD_LIMIT: Duration = Duration::from_secs(45 * 60);
@@ -30,6 +30,7 @@ const END_TO_END: &str = "umbra-e2e";
 /// # Errors
 /// When something cannot be installed or built, or a test fails.
 pub(crate) fn all(checkout: &Checkout, steps: &mut Steps) -> Result<()> {
+    steps.take("console in a browser", || console::browse(checkout))?;
     steps.take("tools", || tools::install(checkout))?;
     steps.take("build the filter", || filter::build(checkout))?;
     steps.take("build the binaries and the tests", || {

@@ -1,0 +1,121 @@
+import { useState } from "preact/hooks";
+
+import { asProblem } from "../api/problem";
+import * as api from "../api/routes";
+import type { Token } from "../api/types";
+import { useLoad } from "../app/load";
+import { complain, say } from "../app/notices";
+import { now } from "../app/clock";
+import { scopeWords } from "../model/access";
+import { Dialog } from "../ui/dialog";
+import { Failed, Waiting } from "../ui/problem";
+import { Time } from "../ui/time";
+import { NewToken } from "./tokens/new";
+
+export function TokensPage() {
+  const loaded = useLoad("tokens", () => api.tokens());
+  const [isMaking, setMaking] = useState(false);
+  const [leaving, setLeaving] = useState<Token | null>(null);
+  const items = loaded.value?.items ?? [];
+  const revoke = (token: Token): void => {
+    api
+      .revokeToken(token.id)
+      .then(
+        () => say(`${token.name} is revoked`),
+        (thrown: unknown) => complain(`${token.name} was not revoked`, asProblem(thrown)),
+      )
+      .finally(() => {
+        setLeaving(null);
+        loaded.again();
+      });
+  };
+  return (
+    <>
+      <header class="page-head">
+        <h1>Tokens</h1>
+        <button type="button" class="primary" onClick={() => setMaking(true)}>
+          New token
+        </button>
+      </header>
+      <p class="small-print">
+        A viewer reads; an operator moves the valves and switches in its scope; an admin changes resources, tokens and settings.
+      </p>
+      {loaded.problem !== null && <Failed problem={loaded.problem} again={loaded.again} />}
+      {loaded.isLoading && <Waiting what="the tokens" />}
+      {loaded.value !== null && items.length === 0 && (
+        <p class="waiting">There is no token yet. Make one for each person and each program, so that the audit trail can tell them apart.</p>
+      )}
+      {items.length > 0 && (
+        <div class="scroll" tabIndex={0} role="region" aria-label="Tokens">
+          <table class="tokens">
+            <thead>
+              <tr>
+                {["name", "role", "scope", "made", "expires", "last used"].map((title) => (
+                  <th key={title} scope="col">
+                    {title}
+                  </th>
+                ))}
+                <th scope="col">
+                  <span class="sr-only">what can be done</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {items.map((token) => (
+                <TokenRow key={token.id} token={token} onRevoke={() => setLeaving(token)} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {isMaking && (
+        <NewToken
+          onClose={() => {
+            setMaking(false);
+            loaded.again();
+          }}
+        />
+      )}
+      {leaving !== null && (
+        <Dialog title={`Revoke ${leaving.name}`} onClose={() => setLeaving(null)}>
+          <p class="warning">Whoever uses it is refused from now on. It cannot be taken back.</p>
+          <div class="actions">
+            <button type="button" onClick={() => setLeaving(null)}>
+              Leave it
+            </button>
+            <button type="button" class="danger" onClick={() => revoke(leaving)}>
+              Revoke
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+function TokenRow({ token, onRevoke }: { token: Token; onRevoke: () => void }) {
+  const isOver = token.revoked_at !== null || (token.expires_at !== null && Date.parse(token.expires_at) < now.value);
+  return (
+    <tr class={isOver ? "over" : ""}>
+      <th scope="row">{token.name}</th>
+      <td>{token.role}</td>
+      <td>{token.role === "operator" || token.role === "node" ? scopeWords(token.scope) : ""}</td>
+      <td>
+        <Time at={token.created_at} /> by {token.created_by}
+      </td>
+      <td>{token.expires_at === null ? "never" : <Time at={token.expires_at} />}</td>
+      <td>{token.last_used_at === null ? "never" : <Time at={token.last_used_at} />}</td>
+      <td>
+        {token.revoked_at === null ? (
+          <button type="button" class="small" aria-label={`Revoke ${token.name}`} onClick={onRevoke}>
+            Revoke
+          </button>
+        ) : (
+          <>
+            revoked <Time at={token.revoked_at} />
+          </>
+        )}
+      </td>
+    </tr>
+  );
+}

@@ -1,0 +1,45 @@
+import { advice } from "../api/problem";
+import type { Problem } from "../api/problem";
+
+/** A refusal, explained: what, why, which fields, and what can be done. */
+export function ProblemText({ problem }: { problem: Problem }) {
+  const next = advice(problem);
+  return (
+    <div class="problem">
+      <p class="problem-title">{problem.title}</p>
+      <p>{problem.detail}</p>
+      {problem.errors.length > 0 && (
+        <ul>
+          {problem.errors.map((error) => (
+            <li key={`${error.resource} ${error.field}`}>
+              <code>{error.resource === undefined ? error.field : `${error.resource} ${error.field}`}</code> {error.message}
+            </li>
+          ))}
+        </ul>
+      )}
+      {next !== null && <p class="problem-next">{next}</p>}
+    </div>
+  );
+}
+
+/** The same in place of what could not be read. */
+export function Failed({ problem, again }: { problem: Problem; again?: () => void }) {
+  return (
+    <div class="panel failed" role="alert">
+      <ProblemText problem={problem} />
+      {again !== undefined && (
+        <button type="button" onClick={again}>
+          Try again
+        </button>
+      )}
+    </div>
+  );
+}
+
+export function Waiting({ what }: { what: string }) {
+  return (
+    <p class="waiting" role="status">
+      Reading {what}…
+    </p>
+  );
+}
