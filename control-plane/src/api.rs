@@ -19,6 +19,7 @@ mod query;
 mod resources;
 pub mod schema;
 pub mod serve;
+mod time;
 mod valve;
 
 use std::sync::{Arc, Mutex};
@@ -113,6 +114,7 @@ pub fn router(context: ApiContext) -> Router {
         .routes(routes!(apply::apply))
         .routes(routes!(nodes::list_nodes))
         .routes(routes!(audit::list_audit))
+        .routes(routes!(audit::verify_audit))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(health::version))

@@ -3,6 +3,7 @@
 //! One task does all the writing, in order, and finishes what it began whatever becomes of the request that asked
 //! for it: a client that hangs up cannot leave memory and disk at odds.
 
+pub mod audit;
 pub mod error;
 pub mod metrics;
 pub mod pairs;
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use umbra_resource::Problem;
 
-use crate::model::audit::{AuditEntry, Origin};
+use crate::model::audit::Origin;
 use crate::model::command::{Command, Outcome};
 use crate::model::state::State;
 use crate::store::error::{OpenError, StoreError, WriteError};
@@ -70,6 +71,7 @@ impl Store {
         let lock = sqlite::lock(url.path())?;
         let pool = sqlite::open(url.path()).await?;
         let read = async {
+            audit::chain_the_unchained(&pool).await?;
             let mesh_key = rows::mesh_key(&pool, random_key).await?;
             let state = rows::state(&pool).await?;
             Ok::<_, StoreError>((mesh_key, state))
@@ -112,14 +114,6 @@ impl Store {
         let request = WriteRequest { command, origin, reply };
         self.requests.send(request).await.map_err(|_| WriteError::Failed(StoreError::Closed))?;
         answer.await.map_err(|_| WriteError::Failed(StoreError::Closed))?
-    }
-
-    /// The newest `limit` rows of the audit trail whose id is below `before`, newest first.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn audit(&self, limit: u32, before: Option<u64>) -> Result<Vec<AuditEntry>, StoreError> {
-        rows::audit(&self.pool, limit, before).await
     }
 
     /// What the filters reported.

@@ -1,21 +1,32 @@
 //! The audit trail, page by page.
 
+use std::time::SystemTime;
+
 use axum::Json;
+use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use futures::{TryStreamExt, stream};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tracing::error;
 use utoipa::ToSchema;
 
 use crate::api::ApiContext;
 use crate::api::problem::{Kind, Problem};
-use crate::api::query::AuditQuery;
+use crate::api::query::{AuditFormat, AuditQuery, NoQuery};
 use crate::api::schema::ResourceDocument;
-use crate::model::audit::AuditEntry;
+use crate::api::time::{moment, ms, rfc3339};
+use crate::model::audit::{AuditEntry, AuditFilter};
+use crate::store::audit::Verified;
 
 /// A screenful and more, of rows that may hold two resources each.
 const DEFAULT_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 500;
+/// One JSON value on a line.
+const NDJSON: &str = "application/x-ndjson";
 
 /// A page of the audit trail, newest first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,50 +63,128 @@ pub(crate) struct AuditRow {
     after: Option<Box<RawValue>>,
     /// Why, as far as it was said.
     reason: Option<String>,
+    /// SHA-256 over the hash of the row before and this row: what chains them.
+    hash: String,
+}
+
+/// Whether the audit trail is what was written.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AuditVerdict {
+    /// How many rows were looked at: all, or those up to the first bad one.
+    rows: u64,
+    /// Whether each goes on from the one before it.
+    ok: bool,
+    /// The id of the first that does not; null if all do.
+    first_bad: Option<u64>,
+    /// The hash of the last row that is good. Write it down: rows that are taken off the end later are missed by it alone.
+    #[schema(example = "0000000000000000000000000000000000000000000000000000000000000000")]
+    head: String,
 }
 
 /// Who changed what, newest first
+///
+/// With `Accept: application/x-ndjson` or `format=ndjson`, all the rows that fit, oldest first, one on a line.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "operation", params(AuditQuery), responses(
-    (status = 200, description = "A page", body = AuditPage),
+    (status = 200, description = "A page, or all rows", content((AuditPage = "application/json"), (String = "application/x-ndjson"))),
     (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list_audit(
     State(context): State<ApiContext>,
     query: Result<Query<AuditQuery>, QueryRejection>,
-) -> Result<Json<AuditPage>, Problem> {
-    let Query(AuditQuery { limit, before }) = query?;
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let Query(query) = query?;
+    let wants_lines = match query.format {
+        Some(format) => format == AuditFormat::Ndjson,
+        None => headers.get(header::ACCEPT).is_some_and(|accept| accept == NDJSON),
+    };
+    let now_ms = ms(SystemTime::now());
+    let at = |name, text: Option<String>| -> Result<Option<String>, Problem> {
+        text.map(|text| moment(name, &text, now_ms).map(rfc3339)).transpose()
+    };
+    let AuditQuery { limit, before, actor, action, kind, name, since, until, .. } = query;
+    let (since, until) = (at("since", since)?, at("until", until)?);
+    let filter = AuditFilter { actor, action, kind, name, since, until };
+    if wants_lines {
+        if limit.is_some() || before.is_some() {
+            let words = "limit and before are for pages: an export has all the rows that the filters leave";
+            return Err(Problem::new(Kind::Malformed, words));
+        }
+        return Ok(export(context, filter));
+    }
     let limit = limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(Problem::new(Kind::Malformed, format!("limit is {limit}: give 1 to {MAX_LIMIT}")));
     }
     // One row more than asked for says whether there is another page.
-    let mut entries = context.store.audit(limit.saturating_add(1), before).await?;
+    let mut entries = context.store.audit(&filter, limit.saturating_add(1), before).await?;
     let more = entries.len() > limit as usize;
     entries.truncate(limit as usize);
     let next = entries.last().map(|entry| entry.id).filter(|_| more);
-    let items = entries.into_iter().map(row).collect::<Result<_, _>>()?;
-    Ok(Json(AuditPage { items, next }))
+    let items = entries.into_iter().map(AuditRow::of).collect::<Result<_, _>>().map_err(unreadable)?;
+    Ok(Json(AuditPage { items, next }).into_response())
 }
 
-fn row(entry: AuditEntry) -> Result<AuditRow, Problem> {
-    Ok(AuditRow {
-        id: entry.id,
-        revision: entry.revision,
-        at: entry.at,
-        actor: entry.actor,
-        source: entry.source,
-        action: entry.action,
-        kind: entry.kind,
-        name: entry.name,
-        before: json(entry.before)?,
-        after: json(entry.after)?,
-        reason: entry.reason,
-    })
+/// Whether the audit trail is what was written
+///
+/// Follows the chain of hashes from the first row. `umbractl audit verify` does the same from an export, on a machine
+/// that need not trust this one.
+#[utoipa::path(get, path = "/api/v1/audit/verify", tag = "operation", responses(
+    (status = 200, description = "What was found", body = AuditVerdict),
+))]
+pub(crate) async fn verify_audit(
+    State(context): State<ApiContext>,
+    query: Result<Query<NoQuery>, QueryRejection>,
+) -> Result<Json<AuditVerdict>, Problem> {
+    query?;
+    let Verified { rows, first_bad, head } = context.store.verify_audit().await?;
+    Ok(Json(AuditVerdict { rows, ok: first_bad.is_none(), first_bad, head: head.to_string() }))
 }
 
-/// The resource as it was kept, even if this release would not take it any more.
-fn json(kept: Option<String>) -> Result<Option<Box<RawValue>>, Problem> {
-    kept.map(RawValue::from_string).transpose().map_err(|error| {
-        Problem::new(Kind::Unavailable, format!("a row of the audit trail cannot be read: {error}"))
-    })
+/// All rows, a few in memory at a time, as fast as the client reads them.
+fn export(context: ApiContext, filter: AuditFilter) -> Response {
+    let pages = stream::try_unfold(0, move |after| {
+        let (context, filter) = (context.clone(), filter.clone());
+        async move {
+            let entries = context.store.audit_after(&filter, after).await?;
+            let Some(last) = entries.last().map(|entry| entry.id) else { return Ok(None) };
+            let mut lines = Vec::new();
+            for entry in entries {
+                serde_json::to_writer(&mut lines, &AuditRow::of(entry)?)?;
+                lines.push(b'\n');
+            }
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Some((lines, last)))
+        }
+    });
+    // The status is gone already: a connection that breaks off is what tells the client.
+    let pages = pages
+        .inspect_err(|error| error!(error = error.as_ref() as &dyn std::error::Error, "an export failed"));
+    ([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(pages)).into_response()
+}
+
+impl AuditRow {
+    /// The row, with resources as they were kept, even if this release would not take them any more.
+    fn of(entry: AuditEntry) -> Result<Self, serde_json::Error> {
+        let AuditEntry { id, record, hash } = entry;
+        let json = |kept: Option<String>| kept.map(RawValue::from_string).transpose();
+        Ok(AuditRow {
+            id,
+            revision: record.revision,
+            at: record.at,
+            actor: record.actor,
+            source: record.source,
+            action: record.action,
+            kind: record.kind,
+            name: record.name,
+            before: json(record.before)?,
+            after: json(record.after)?,
+            reason: record.reason,
+            hash,
+        })
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
+fn unreadable(error: serde_json::Error) -> Problem {
+    Problem::new(Kind::Unavailable, format!("a row of the audit trail cannot be read: {error}"))
 }

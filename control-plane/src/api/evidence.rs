@@ -1,6 +1,6 @@
 //! Reports and verdicts: what the pairs of a shadow add up to.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -19,6 +19,7 @@ use crate::api::problem::{Kind, Problem};
 use crate::api::query::SpanQuery;
 use crate::api::schema::report::ReportDocument;
 use crate::api::schema::verdict::VerdictDocument;
+use crate::api::time::{moment, ms, rfc3339};
 use crate::model::window::{Span, Stretch, cover};
 
 /// Pairs that examples are taken from: a few for each of some hundred fields.
@@ -164,25 +165,4 @@ async fn evidence(context: &ApiContext, name: String, query: &SpanQuery) -> Resu
         .collect();
     let report = assemble(&sum.traffic, &sum.endpoints, &examples, plan::is_by_digest(&shadow.spec));
     Ok(Evidence { about, sent: sum.traffic.mirrored, report, gates: plan::gates(&shadow.spec) })
-}
-
-/// A time, or how long ago.
-fn moment(name: &str, text: &str, now_ms: u64) -> Result<u64, Problem> {
-    if let Ok(time) = humantime::parse_rfc3339_weak(text) {
-        return Ok(ms(time));
-    }
-    let ago = humantime::parse_duration(text).map_err(|_| {
-        let words = "is not a time: give one such as 2030-01-31T12:00:00Z, or how long ago, such as 30m";
-        Problem::new(Kind::Malformed, format!("{name} {words}"))
-    })?;
-    Ok(now_ms.saturating_sub(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX)))
-}
-
-fn ms(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn rfc3339(ms: u64) -> String {
-    humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(ms)).to_string()
 }

@@ -1,7 +1,7 @@
 //! Query parameters. Unknown ones are refused: a mistyped `dry_run` must not become a write.
 
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::api::problem::{Kind, Problem};
 
@@ -30,16 +30,40 @@ pub(crate) struct ApplyQuery {
     pub(crate) reason: Option<String>,
 }
 
-/// Which page of the audit trail.
+/// Which rows of the audit trail.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AuditQuery {
-    /// How many rows at most, 1 to 500; 100 if left out.
+    /// How many rows at most, 1 to 500; 100 if left out. Not with `ndjson`.
     #[param(minimum = 1, maximum = 500)]
     pub(crate) limit: Option<u32>,
-    /// Only rows with a smaller id: `next` of the page before.
+    /// Only rows with a smaller id: `next` of the page before. Not with `ndjson`.
     pub(crate) before: Option<u64>,
+    /// Only what this one did.
+    pub(crate) actor: Option<String>,
+    /// Only such changes: `create`, `update`, `delete`, `valve`.
+    pub(crate) action: Option<String>,
+    /// Only changes of such things: `Stamp`, `Shadow`.
+    pub(crate) kind: Option<String>,
+    /// Only changes of the one of this name.
+    pub(crate) name: Option<String>,
+    /// Only from then on: a time (RFC 3339), or how long ago (`30m`).
+    pub(crate) since: Option<String>,
+    /// Only before then.
+    pub(crate) until: Option<String>,
+    /// `json` for a page, or `ndjson` for all rows, oldest first, one on a line. Left out: as `Accept` says.
+    pub(crate) format: Option<AuditFormat>,
+}
+
+/// How the audit trail is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AuditFormat {
+    /// A page.
+    Json,
+    /// All rows, oldest first, one on a line.
+    Ndjson,
 }
 
 /// Which stretch of time.

@@ -1,5 +1,6 @@
 //! Who changed what, when, from what, to what, and why.
 
+use umbra_audit::{Entry, Hash};
 use umbra_resource::{Kind, Resource};
 
 /// Who asks for a write.
@@ -41,12 +42,10 @@ pub struct Edit {
     pub after: Option<Resource>,
 }
 
-/// A row of the audit trail, as kept.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AuditEntry {
-    /// Grows by one with every row.
-    pub id: u64,
-    /// The revision that the write made. All the rows of one apply share it.
+/// What a row of the audit trail says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AuditRecord {
+    /// The revision that the write made, or at which it was made. All the rows of one apply share it.
     pub revision: u64,
     /// RFC 3339, UTC.
     pub at: String,
@@ -54,7 +53,7 @@ pub struct AuditEntry {
     pub actor: String,
     /// As in [`Origin`].
     pub source: String,
-    /// `create`, `update`, `delete` or `valve`.
+    /// As of [`Action::as_str`].
     pub action: String,
     /// `Stamp` or `Shadow`.
     pub kind: String,
@@ -66,6 +65,60 @@ pub struct AuditEntry {
     pub after: Option<String>,
     /// As in [`Origin`].
     pub reason: Option<String>,
+}
+
+/// A row of the audit trail, as kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuditEntry {
+    /// Grows by one with every row.
+    pub id: u64,
+    /// What it says.
+    pub record: AuditRecord,
+    /// What chains it to the row before, as kept.
+    pub hash: String,
+}
+
+/// Which rows of the audit trail; all of them by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// By whom.
+    pub actor: Option<String>,
+    /// What was done.
+    pub action: Option<String>,
+    /// To what kind of thing.
+    pub kind: Option<String>,
+    /// To which.
+    pub name: Option<String>,
+    /// Not before that: RFC 3339, UTC, with milliseconds.
+    pub since: Option<String>,
+    /// Before that, written alike.
+    pub until: Option<String>,
+}
+
+impl AuditRecord {
+    /// What is hashed of it as row `id`.
+    pub fn entry(&self, id: u64) -> Entry<'_> {
+        Entry {
+            id,
+            revision: self.revision,
+            at: &self.at,
+            actor: &self.actor,
+            source: &self.source,
+            action: &self.action,
+            kind: &self.kind,
+            name: &self.name,
+            before: self.before.as_deref(),
+            after: self.after.as_deref(),
+            reason: self.reason.as_deref(),
+        }
+    }
+}
+
+impl AuditEntry {
+    /// What chains it to the row before; `None` if that was tampered with so far that it is no hash.
+    pub fn hash(&self) -> Option<Hash> {
+        self.hash.parse().ok()
+    }
 }
 
 impl Action {

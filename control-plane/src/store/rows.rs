@@ -6,10 +6,11 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, SqlitePool};
 use umbra_resource::Resource;
 
-use crate::model::audit::{AuditEntry, Edit, Origin};
+use crate::model::audit::{AuditRecord, Edit, Origin};
 use crate::model::epoch;
 use crate::model::plan::Change;
 use crate::model::state::State;
+use crate::store::audit;
 use crate::store::error::StoreError;
 
 /// The key that is kept, or `random` if there is none yet, which is then kept.
@@ -65,9 +66,10 @@ pub(crate) async fn write(
         transaction.rollback().await?;
         return Ok(false);
     }
+    let mut trail = audit::Tail::read(&mut transaction).await?;
     for edit in &change.edits {
         resource(&mut transaction, edit, revision).await?;
-        audit_row(&mut transaction, edit, revision, origin, now).await?;
+        trail.append(&mut transaction, &record(edit, change, origin, now)?).await?;
         if epoch::begins(edit.before.as_ref(), edit.after.as_ref()) {
             epoch_row(&mut transaction, &edit.name, revision).await?;
         }
@@ -113,63 +115,19 @@ async fn resource(connection: &mut SqliteConnection, edit: &Edit, revision: i64)
     Ok(())
 }
 
-async fn audit_row(
-    connection: &mut SqliteConnection,
-    edit: &Edit,
-    revision: i64,
-    origin: &Origin,
-    now: &str,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO audit (id, revision, at, actor, source, action, kind, name, before_state, after_state, reason) \
-         SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM audit",
-    )
-    .bind(revision)
-    .bind(now)
-    .bind(&origin.actor)
-    .bind(&origin.source)
-    .bind(edit.action.as_str())
-    .bind(edit.kind.as_str())
-    .bind(&edit.name)
-    .bind(edit.before.as_ref().map(json).transpose()?)
-    .bind(edit.after.as_ref().map(json).transpose()?)
-    .bind(&origin.reason)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// As [`crate::store::Store::audit`] says.
-pub(crate) async fn audit(
-    pool: &SqlitePool,
-    limit: u32,
-    before: Option<u64>,
-) -> Result<Vec<AuditEntry>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT id, revision, at, actor, source, action, kind, name, before_state, after_state, reason \
-         FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2",
-    )
-    .bind(before.map_or(i64::MAX, signed))
-    .bind(i64::from(limit))
-    .fetch_all(pool)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(AuditEntry {
-                id: number(row, 0)?,
-                revision: number(row, 1)?,
-                at: row.try_get(2)?,
-                actor: row.try_get(3)?,
-                source: row.try_get(4)?,
-                action: row.try_get(5)?,
-                kind: row.try_get(6)?,
-                name: row.try_get(7)?,
-                before: row.try_get(8)?,
-                after: row.try_get(9)?,
-                reason: row.try_get(10)?,
-            })
-        })
-        .collect()
+fn record(edit: &Edit, change: &Change, origin: &Origin, now: &str) -> Result<AuditRecord, StoreError> {
+    Ok(AuditRecord {
+        revision: change.state.revision(),
+        at: now.to_owned(),
+        actor: origin.actor.clone(),
+        source: origin.source.clone(),
+        action: edit.action.as_str().to_owned(),
+        kind: edit.kind.as_str().to_owned(),
+        name: edit.name.clone(),
+        before: edit.before.as_ref().map(json).transpose()?,
+        after: edit.after.as_ref().map(json).transpose()?,
+        reason: origin.reason.clone(),
+    })
 }
 
 fn json(resource: &Resource) -> Result<String, StoreError> {
@@ -179,14 +137,14 @@ fn json(resource: &Resource) -> Result<String, StoreError> {
     })
 }
 
-fn number(row: &SqliteRow, column: usize) -> Result<u64, StoreError> {
+pub(super) fn number(row: &SqliteRow, column: usize) -> Result<u64, StoreError> {
     let value: i64 = row.try_get(column)?;
     u64::try_from(value)
         .map_err(|_| StoreError::Row { row: "a number".to_owned(), detail: format!("{value} is negative") })
 }
 
 /// Revisions and ids count up from 0 by one: no store gets past 2^63 of them.
-fn signed(value: u64) -> i64 {
+pub(super) fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod api;
+mod audit;
 mod config;
 mod console;
 mod delta;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
-use umbra_control_plane::model::audit::Origin;
+use umbra_control_plane::model::audit::{AuditFilter, Origin};
 use umbra_control_plane::model::command::{Command, Outcome, Precondition, Rejection};
 use umbra_control_plane::store::error::{OpenError, WriteError};
 use umbra_control_plane::store::metrics::StoreMetrics;
@@ -47,7 +47,7 @@ async fn what_was_written_is_there_after_a_restart() {
     assert_eq!(after.get(Kind::Shadow, "checkout-v2"), before.get(Kind::Shadow, "checkout-v2"));
     assert_eq!(after.set(), before.set());
     assert_eq!(store.mesh_key(), [7; 16]);
-    assert_eq!(store.audit(10, None).await.unwrap().len(), 3);
+    assert_eq!(store.audit(&AuditFilter::default(), 10, None).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn a_write_that_changes_nothing_keeps_nothing() {
     let refused = execute(&store, valve(101.0, Precondition::None)).await;
     assert!(matches!(refused, Err(WriteError::Rejected(Rejection::Invalid(_)))));
     assert!(Arc::ptr_eq(&state, &store.state()), "not even another state of the same content");
-    assert_eq!(store.audit(10, None).await.unwrap().len(), 2);
+    assert_eq!(store.audit(&AuditFilter::default(), 10, None).await.unwrap().len(), 2);
 }
 
 /// Of many who compare and swap at once, one wins each round.
@@ -145,7 +145,10 @@ async fn a_write_that_fails_changes_nothing() {
     assert_eq!(store.state().revision(), 1);
     sql(folder.path(), "ALTER TABLE elsewhere RENAME TO audit").await;
     execute(&store, valve(20.0, Precondition::Revision(vec![1]))).await.unwrap();
-    assert_eq!((store.state().revision(), store.audit(10, None).await.unwrap().len()), (2, 3));
+    assert_eq!(
+        (store.state().revision(), store.audit(&AuditFilter::default(), 10, None).await.unwrap().len()),
+        (2, 3)
+    );
 }
 
 #[tokio::test]

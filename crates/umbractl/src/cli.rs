@@ -1,5 +1,7 @@
 //! The command line: what can be typed, and what it means. It does nothing.
 
+pub(crate) mod audit;
+
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -218,6 +220,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  umbractl pairs checkout-v2 --outcome different\n  umbractl pairs checkout-v2 --endpoint 'GET /cart/{id}' --field '$.price' --limit 5 -o json"
     )]
     Pairs(PairsArgs),
+    /// Show who changed what, export it, or check that nobody tampered with it
+    #[command(after_help = audit::HELP)]
+    Audit(audit::AuditArgs),
     /// Check manifests without a control plane, and list every problem in them
     #[command(
         after_help = "Exit codes: 0 valid, 1 invalid, 2 unreadable.\n\nExamples:\n  umbractl check -f stamps.yaml -f shadow.yaml\n  umbractl check -f resources/ -R -o json"

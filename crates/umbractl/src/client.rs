@@ -17,10 +17,12 @@ use self::{
     answer::{ApiProblem, Applied, AuditPage, Listed, Nodes, Verdict, Version},
     error::Error,
 };
-use crate::cli::Global;
+use crate::{cli::Global, failure::Failure};
 
 /// The longest answer that is shown from a server that does not answer as a control plane does.
 const STRANGE_ANSWER_CHARS: usize = 200;
+/// An export of all that there is may take longer than any other answer.
+const EXPORT_TIME: Duration = Duration::from_secs(3_600);
 
 /// Parameters by name; those without a value are left out.
 pub(crate) type Query<'a> = [(&'a str, Option<&'a str>)];
@@ -153,13 +155,55 @@ impl Client {
     }
 
     /// One page of the audit trail, newest first; `before` is the `next` of the page before.
-    pub(crate) async fn audit(&self, limit: u32, before: Option<i64>) -> Result<AuditPage, Error> {
+    pub(crate) async fn audit(
+        &self,
+        limit: u32,
+        before: Option<i64>,
+        filter: &[(&str, &str)],
+    ) -> Result<AuditPage, Error> {
         let mut request =
             self.request(Method::GET, &["api", "v1", "audit"]).query(&[("limit", limit.to_string())]);
+        if !filter.is_empty() {
+            request = request.query(filter);
+        }
         if let Some(before) = before {
             request = request.query(&[("before", before.to_string())]);
         }
         self.fetch(request).await
+    }
+
+    /// All rows of the audit trail that fit, oldest first, each as the line that it is, one after the other.
+    ///
+    /// # Errors
+    /// The control plane's, or the first of `take`.
+    pub(crate) async fn audit_export(
+        &self,
+        filter: &[(&str, &str)],
+        mut take: impl FnMut(&str) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let request = self.request(Method::GET, &["api", "v1", "audit"]);
+        let request = request.query(&[("format", "ndjson")]).query(filter).timeout(EXPORT_TIME);
+        let transport = |error| Error::transport(self.server(), self.timeout, &error);
+        let mut response = request.send().await.map_err(transport)?;
+        if !response.status().is_success() {
+            let (status, headers) = (response.status(), response.headers().clone());
+            let body = response.bytes().await.map_err(transport)?;
+            return Err(self.refusal(status, &headers, &body).into());
+        }
+        let mut buffer = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(transport)? {
+            buffer.extend_from_slice(&chunk);
+            let Some(end) = buffer.iter().rposition(|byte| *byte == b'\n') else { continue };
+            let rest = buffer.split_off(end + 1);
+            let lines = String::from_utf8_lossy(&buffer);
+            lines.lines().try_for_each(&mut take)?;
+            buffer = rest;
+        }
+        if buffer.is_empty() {
+            Ok(())
+        } else {
+            Err(Failure::error("the export ended in the middle of a row"))
+        }
     }
 
     /// What answers there, and in which version.

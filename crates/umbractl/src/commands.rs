@@ -2,6 +2,7 @@
 
 mod analyze;
 mod apply;
+mod audit;
 mod check;
 mod delete;
 mod describe;
@@ -81,6 +82,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
         Command::Report { shadow, span } => {
             report::run(&connect(&global, output)?, &shadow, &span, output).await
         }
+        Command::Audit(args) => audit::run(|| connect(&global, output), &args, output).await,
         Command::Pairs(args) => pairs::run(&connect(&global, output)?, &args, output).await,
         Command::Status => status::run(&connect(&global, output)?, output).await,
     }

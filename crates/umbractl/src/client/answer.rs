@@ -130,6 +130,9 @@ pub(crate) struct AuditEntry {
     pub(crate) before: Option<serde_json::Value>,
     pub(crate) after: Option<serde_json::Value>,
     pub(crate) reason: Option<String>,
+    /// What chains it to the row before; an older control plane has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hash: Option<String>,
 }
 
 /// What answers at an address.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// So many audit entries are asked for at once.
-const AUDIT_PAGE: u32 = 200;
+pub(super) const AUDIT_PAGE: u32 = 200;
 
 #[derive(Serialize)]
 struct Items<T> {
@@ -179,7 +179,7 @@ pub(super) async fn audit(
     let mut entries = Vec::new();
     let mut before = None;
     for _ in 0..max_pages {
-        let page = client.audit(AUDIT_PAGE, before).await?;
+        let page = client.audit(AUDIT_PAGE, before, &[]).await?;
         entries.extend(page.items.into_iter().filter(&wanted));
         // A page that does not go on from the one before would be asked for again and again.
         let goes_on = page.next.is_some_and(|next| before.is_none_or(|before| next < before));

@@ -8,6 +8,7 @@
 )]
 
 mod analyze;
+mod audit;
 mod change;
 mod errors;
 mod evidence;

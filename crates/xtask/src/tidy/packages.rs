@@ -12,14 +12,18 @@ use crate::checkout::Checkout;
 use crate::run;
 
 /// Each member of the workspace, and the members it may use, for whatever purpose.
-const MEMBERS: [(&str, &[&str]); 9] = [
+const MEMBERS: [(&str, &[&str]); 10] = [
+    ("umbra-audit", &[]),
     ("umbra-policy", &[]),
     ("umbra-compare", &[]),
     ("umbra-resource", &["umbra-policy"]),
     ("umbra-wire", &["umbra-policy", "umbra-compare"]),
     ("umbra-filter", &["umbra-policy", "umbra-compare", "umbra-resource", "umbra-wire"]),
-    ("umbra-control-plane", &["umbra-policy", "umbra-compare", "umbra-resource", "umbra-wire"]),
-    ("umbractl", &["umbra-policy", "umbra-compare", "umbra-resource"]),
+    (
+        "umbra-control-plane",
+        &["umbra-audit", "umbra-policy", "umbra-compare", "umbra-resource", "umbra-wire"],
+    ),
+    ("umbractl", &["umbra-audit", "umbra-policy", "umbra-compare", "umbra-resource"]),
     // These two see the product as its users do: as binaries and over the network.
     ("umbra-e2e", &[]),
     ("xtask", &[]),
@@ -43,7 +47,8 @@ const IMPURE: &[&str] = &[
 ];
 
 /// Packages, the features they are looked at with, and what they must not reach on any path.
-const REACH: [(&str, Features, &[&str]); 6] = [
+const REACH: [(&str, Features, &[&str]); 7] = [
+    ("umbra-audit", Features::All, IMPURE),
     ("umbra-policy", Features::All, IMPURE),
     ("umbra-compare", Features::All, IMPURE),
     ("umbra-resource", Features::Default, IMPURE),

@@ -4,7 +4,8 @@ use super::code;
 use super::files::File;
 
 /// The crates whose source is looked at.
-const CRATES: [&str; 3] = ["crates/policy/src/", "crates/compare/src/", "crates/resource/src/"];
+const CRATES: [&str; 4] =
+    ["crates/audit/src/", "crates/policy/src/", "crates/compare/src/", "crates/resource/src/"];
 
 /// What none of them may name.
 const FORBIDDEN: [&str; 13] = [

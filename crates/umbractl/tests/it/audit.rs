@@ -1,0 +1,101 @@
+//! `umbractl audit`: rows, exports, and the chain.
+
+use serde_json::{Value, json};
+use umbra_audit::{Chain, Line};
+
+use crate::fake::{Answer, Fake};
+use crate::run::{against, offline};
+
+/// An export of four changes, as a control plane writes it.
+fn export() -> Vec<String> {
+    let mut chain = Chain::default();
+    (1..=4)
+        .map(|id: u64| {
+            let mut row = json!({
+                "id": id, "revision": id, "at": format!("2030-01-01T00:00:0{id}.000Z"), "actor": "alice",
+                "source": "127.0.0.1:5000", "action": "valve", "kind": "Shadow", "name": "checkout-v2",
+                "before": {"b": 1, "a": id}, "after": null, "reason": "first step", "hash": "",
+            });
+            let hash = chain.add(&Line::read(&row.to_string()).unwrap().entry());
+            row["hash"] = Value::String(hash.to_string());
+            row.to_string()
+        })
+        .collect()
+}
+
+fn head(row: &str) -> String {
+    serde_json::from_str::<Value>(row).unwrap()["hash"].as_str().unwrap().to_owned()
+}
+
+fn server(rows: Vec<String>) -> Fake {
+    Fake::new(move |asked| {
+        assert_eq!(asked.line, "GET /api/v1/audit?format=ndjson");
+        let body = rows.iter().map(|row| format!("{row}\n")).collect();
+        Answer { status: 200, content_type: "application/x-ndjson", body }
+    })
+}
+
+#[test]
+fn a_whole_trail_is_whole() {
+    let rows = export();
+    let run = against(&server(rows.clone()), &["audit", "verify"]).exits(0);
+    let last = head(&rows[3]);
+    assert_eq!(run.stdout, format!("4 rows, each goes on from the one before; head: {last}\n"));
+    let run = against(&server(Vec::new()), &["audit", "verify", "-o", "json"]).exits(0);
+    assert_eq!(run.json()["head"], "0".repeat(64));
+    // A head of an earlier day is still in there.
+    against(&server(rows.clone()), &["audit", "verify", "--head", &head(&rows[1])]).exits(0);
+}
+
+#[test]
+fn tampering_is_found() {
+    let rows = export();
+    let verify =
+        |rows: Vec<String>| against(&server(rows), &["audit", "verify", "-o", "json"]).exits(1).json();
+    let mut changed = rows.clone();
+    changed[1] = changed[1].replace("alice", "mallory");
+    let found = verify(changed);
+    assert_eq!((&found["first_bad"], &found["head"]), (&json!(2), &json!(head(&rows[0]))));
+    let mut gone = rows.clone();
+    gone.remove(0);
+    assert_eq!(verify(gone)["first_bad"], 2);
+    let mut swapped = rows.clone();
+    swapped.swap(1, 2);
+    assert_eq!(verify(swapped)["first_bad"], 3);
+}
+
+#[test]
+fn an_end_that_was_cut_off_is_found_by_its_head() {
+    let rows = export();
+    let cut = rows[..2].to_vec();
+    against(&server(cut.clone()), &["audit", "verify"]).exits(0);
+    let run = against(&server(cut), &["audit", "verify", "--head", &head(&rows[3])]).exits(1);
+    assert!(run.stdout.contains("the end was cut off"), "{}", run.seen());
+}
+
+#[test]
+fn an_export_is_checked_without_a_control_plane() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = export();
+    let exported = against(&server(rows.clone()), &["audit", "--export"]).exits(0).stdout;
+    assert_eq!(exported, rows.join("\n") + "\n");
+    std::fs::write(folder.path().join("audit.ndjson"), exported).unwrap();
+    offline(folder.path(), &["audit", "verify", "--file", "audit.ndjson"]).exits(0);
+    std::fs::write(folder.path().join("audit.ndjson"), "{}\n").unwrap();
+    offline(folder.path(), &["audit", "verify", "--file", "audit.ndjson"]).exits(2);
+    offline(folder.path(), &["audit", "verify", "--file", "none.ndjson"]).exits(2);
+    offline(folder.path(), &["audit", "verify"]).exits(2);
+}
+
+#[test]
+fn rows_are_filtered_by_the_control_plane() {
+    let fake = Fake::new(|_| {
+        let items: Vec<Value> = export().iter().map(|row| serde_json::from_str(row).unwrap()).collect();
+        Answer::json(&json!({"items": items, "next": null}))
+    });
+    let run = against(&fake, &["audit", "--actor", "alice", "--since", "2d", "--limit", "3", "-o", "json"]);
+    assert_eq!(run.exits(0).json()["items"].as_array().unwrap().len(), 3);
+    assert_eq!(fake.lines(), ["GET /api/v1/audit?limit=3&actor=alice&since=2d"]);
+    let run = against(&fake, &["audit", "--name", "checkout-v2"]).exits(0);
+    assert!(run.stdout.contains("first step"), "{}", run.seen());
+}
