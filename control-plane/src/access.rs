@@ -1,23 +1,372 @@
-//! Who is at the other end: whom the server believes, and on what ground.
+//! Who is at the other end, and what they may do: tokens, the console's sessions, and nodes.
+//!
+//! **Invariant:** what is on disk proves nothing without the server's key, which is in a file of its own; and nothing
+//! in here is logged that would let its reader in.
 
-use axum::http::HeaderMap;
+pub mod bootstrap;
+mod failures;
+mod keep;
+pub mod key;
+pub mod nodes;
+pub mod random;
+pub mod sessions;
+pub mod text;
+mod tokens;
 
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::http::{HeaderMap, header};
+use subtle::ConstantTimeEq;
+use tokio::sync::watch;
+
+use crate::access::failures::Failures;
+use crate::access::key::{KeyError, Purpose, ServerKey};
+use crate::access::nodes::NodeRules;
+use crate::access::random::NoRandom;
+use crate::access::sessions::{Begun, SessionTimes, Sessions};
+use crate::access::text::{Made, Shown};
+use crate::access::tokens::{Held, Tokens};
 use crate::listener::Peer;
-use crate::model::access::Caller;
+use crate::model::access::token::{Grant, NewToken, Token};
+use crate::model::access::{Caller, Via};
+use crate::model::audit::Origin;
+use crate::store::access::{AccessStore, KeptToken};
+use crate::store::error::StoreError;
+
+/// The name of the console's cookie.
+pub const COOKIE: &str = "umbra_session";
+/// Tokens that there may be, spent ones included.
+const MAX_TOKENS: usize = 10_000;
+/// Spent tokens are listed for so long.
+const SPENT_MS: u64 = 90 * 24 * 3_600_000;
+
+/// How people and nodes get in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccessOptions {
+    /// Ask nobody.
+    pub dev: bool,
+    /// The API speaks TLS, so that cookies are for TLS alone.
+    pub is_tls: bool,
+    /// The file of the server's key; made at the first start.
+    pub key_file: PathBuf,
+    /// How long the console's sessions last.
+    pub sessions: SessionTimes,
+    /// What is asked of nodes.
+    pub nodes: NodeRules,
+}
 
 /// Decides who somebody is.
-#[derive(Debug)]
-pub struct Access(());
+pub struct Access {
+    dev: bool,
+    is_tls: bool,
+    key: ServerKey,
+    store: AccessStore,
+    tokens: Tokens,
+    sessions: Sessions,
+    failures: Failures,
+    nodes: NodeRules,
+    changed: watch::Sender<()>,
+}
+
+/// Somebody who is believed.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Who.
+    pub caller: Caller,
+    /// What each write has to carry, if it was a cookie that said who they are.
+    pub csrf: Option<String>,
+}
+
+/// Somebody who is not believed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// They did not say who they are.
+    #[error("say who you are: authorization: Bearer umbra_…")]
+    Nobody,
+    /// What they said is wrong.
+    #[error("{0}")]
+    Wrong(String),
+    /// What they said is wrong, once too often.
+    #[error("too many failed attempts from there")]
+    TooMany(Duration),
+}
+
+/// A session that was begun.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// Whose.
+    pub known: Known,
+    /// The value of `set-cookie`.
+    pub cookie: String,
+}
+
+/// Why tokens cannot be had or made.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The server's key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The database is one of another key.
+    #[error(
+        "{} is not the key that the tokens in the database were made with: restore that file, or forget every token \
+         with  umbra token revoke --all", path.display()
+    )]
+    OtherKey {
+        /// The key's file.
+        path: PathBuf,
+    },
+    /// No admin, and no way to hand somebody a token.
+    #[error(
+        "nobody could come in: there is no admin token yet, and no terminal to print one to. Give \
+         --bootstrap-token-file FILE (read, or written if it is not there) or UMBRA_BOOTSTRAP_TOKEN, \
+         or make one first with  umbra token create --role admin"
+    )]
+    NoAdmin,
+    /// The file of the first admin's token.
+    #[error("cannot read or write the bootstrap token {}", path.display())]
+    BootstrapFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The first admin's token, as it was given.
+    #[error("{place}: {detail}")]
+    Given {
+        /// Where it was given.
+        place: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// There are too many.
+    #[error("there are {MAX_TOKENS} tokens: revoke some; they go 90 days later")]
+    TooMany,
+    /// Not believed.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// No token can be made.
+    #[error(transparent)]
+    Random(#[from] NoRandom),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 impl Access {
-    /// Asks nobody: everybody is an admin.
-    pub fn dev() -> Access {
-        Access(())
+    /// Reads the key, the tokens and the sessions.
+    ///
+    /// # Errors
+    /// One of them cannot be read, or they do not belong together.
+    pub async fn open(store: AccessStore, options: AccessOptions) -> Result<Access, AccessError> {
+        const CHECK: &str = "token_key_check";
+        let AccessOptions { dev, is_tls, key_file, sessions, nodes } = options;
+        let known = store.setting(CHECK).await?;
+        if known.is_some() && !key_file.exists() {
+            return Err(AccessError::OtherKey { path: key_file });
+        }
+        let key = ServerKey::load_or_make(&key_file)?;
+        let check = random::hex(&key.tag(Purpose::Check, b""));
+        match known {
+            None => store.set(CHECK, &check).await?,
+            Some(known) if known == check => {}
+            Some(_) => return Err(AccessError::OtherKey { path: key_file }),
+        }
+        Ok(Access {
+            dev,
+            is_tls,
+            key,
+            tokens: Tokens::new(store.tokens().await?),
+            sessions: Sessions::new(sessions, store.sessions().await?),
+            store,
+            failures: Failures::new(),
+            nodes,
+            changed: watch::Sender::new(()),
+        })
     }
 
     /// Who sent a request with these headers from there.
-    pub fn authenticate(&self, _headers: &HeaderMap, peer: Option<&Peer>) -> Caller {
-        let identity = peer.and_then(|peer| peer.identity.as_deref());
-        Caller { name: identity.unwrap_or("anonymous").to_owned(), ..Caller::dev() }
+    ///
+    /// # Errors
+    /// It is nobody who is believed. A wrong answer is counted, and noted for the audit trail.
+    pub async fn authenticate(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Result<Known, Refused> {
+        if self.dev {
+            return Ok(Known { caller: Caller::dev(), csrf: None });
+        }
+        let now_ms = now_ms();
+        if let Some(value) = headers.get(header::AUTHORIZATION) {
+            let wrong = |why: &str| self.refuse(why, peer);
+            let text =
+                bearer(value.as_bytes()).ok_or_else(|| wrong("authorization is not Bearer and a token"))?;
+            let held = self.check(text, now_ms).map_err(wrong)?;
+            let caller = caller(&held.token, Via::Token, held.token.expires_ms);
+            let caller = caller.ok_or_else(|| wrong("a node's token is for its stream and its reports"))?;
+            return Ok(Known { caller, csrf: None });
+        }
+        let cookie = cookie(headers).ok_or(Refused::Nobody)?;
+        // A cookie that is too old is no attack, and a browser sends it again and again.
+        let ended = || Refused::Wrong("the session has ended: sign in again".to_owned());
+        let session = self.sessions.check(&self.key, cookie, now_ms).ok_or_else(ended)?;
+        let held = self.tokens.get(&session.token).filter(|held| held.token.spent(now_ms).is_none());
+        let held = held.ok_or_else(ended)?;
+        let ends_ms = self.sessions.ends_ms(&session).min(held.token.expires_ms.unwrap_or(u64::MAX));
+        let caller = caller(&held.token, Via::Session, Some(ends_ms)).ok_or_else(ended)?;
+        Ok(Known { caller, csrf: Some(sessions::csrf(&self.key, cookie)) })
     }
+
+    /// Begins a session with a token.
+    ///
+    /// # Errors
+    /// The token is not good for one, or the session cannot be kept.
+    pub async fn sign_in(&self, text: &str, peer: Option<&Peer>) -> Result<SignedIn, AccessError> {
+        let now_ms = now_ms();
+        let wrong = |why: &str| self.refuse(why, peer);
+        let held = self.check(text.trim(), now_ms).map_err(wrong)?;
+        let Begun { kept, cookie } = Sessions::begin(&self.key, &held.token.id, now_ms)?;
+        let ends_ms = held.token.expires_ms.unwrap_or(u64::MAX);
+        let caller = caller(&held.token, Via::Session, Some(ends_ms).filter(|at| *at < u64::MAX))
+            .ok_or_else(|| wrong("a node's token is for its stream and its reports"))?;
+        self.store.begin_session(&kept).await?;
+        let gone = self.sessions.put(kept);
+        if !gone.is_empty() {
+            self.store.end_sessions(&gone).await?;
+        }
+        let csrf = Some(sessions::csrf(&self.key, &cookie));
+        let cookie = self.set_cookie(&cookie, self.sessions.most_seconds());
+        Ok(SignedIn { known: Known { caller, csrf }, cookie })
+    }
+
+    /// Ends the session of these headers, if there is one; the value of `set-cookie` that makes the browser forget it.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn sign_out(&self, headers: &HeaderMap) -> Result<String, AccessError> {
+        if let Some(session) = cookie(headers).and_then(|text| self.sessions.check(&self.key, text, now_ms()))
+        {
+            self.sessions.end(&session.id);
+            self.store.end_sessions(std::slice::from_ref(&session.id)).await?;
+        }
+        Ok(self.set_cookie("", 0))
+    }
+
+    /// Every token, the youngest first.
+    pub fn tokens(&self) -> Vec<Token> {
+        self.tokens.list()
+    }
+
+    /// Makes a token; its text is here and nowhere else.
+    ///
+    /// # Errors
+    /// There are too many, or it cannot be kept.
+    pub async fn create(&self, new: NewToken, origin: &Origin) -> Result<(Token, String), AccessError> {
+        let made = Made::new(matches!(new.grant, Grant::Node(_)))?;
+        let token = self.token(made.id.clone(), new, origin);
+        self.keep_token(token.clone(), made.secret(), origin).await?;
+        Ok((token, made.text))
+    }
+
+    /// Revokes a token: nobody gets in with it any more, sessions and streams that were begun with it end. `false` if
+    /// there is no such token.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn revoke(&self, id: &str, origin: &Origin) -> Result<bool, AccessError> {
+        let Some(held) = self.tokens.get(id) else { return Ok(false) };
+        if held.token.revoked_ms.is_none() {
+            let now_ms = now_ms();
+            self.store.revoke(&held.token, now_ms, origin).await?;
+            self.tokens.revoke(id, now_ms);
+            self.sessions.end_of(id);
+            self.changed.send_replace(());
+        }
+        Ok(true)
+    }
+
+    /// Told whenever somebody may have lost what they had: look again with [`Access::still_holds`].
+    pub fn watch(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    fn token(&self, id: String, new: NewToken, origin: &Origin) -> Token {
+        Token {
+            id,
+            name: new.name,
+            grant: new.grant,
+            created_ms: now_ms(),
+            created_by: origin.actor.clone(),
+            expires_ms: new.expires_ms,
+            last_used_ms: None,
+            revoked_ms: None,
+        }
+    }
+
+    async fn keep_token(&self, token: Token, secret: &str, origin: &Origin) -> Result<(), AccessError> {
+        let spent_ms = now_ms().saturating_sub(SPENT_MS);
+        let before = |at: Option<u64>| at.is_some_and(|at| at < spent_ms);
+        self.tokens.forget(|token| before(token.revoked_ms) || before(token.expires_ms));
+        if self.tokens.len() >= MAX_TOKENS {
+            return Err(AccessError::TooMany);
+        }
+        let tag = self.key.tag(Purpose::Token, &tokens::proof(&token, secret)).to_vec();
+        let kept = KeptToken { token, tag };
+        self.store.create(&kept, spent_ms, origin).await?;
+        self.tokens.put(kept);
+        Ok(())
+    }
+
+    /// The token of this text, if it is good.
+    fn check(&self, text: &str, now_ms: u64) -> Result<Arc<Held>, &'static str> {
+        let shown = Shown::parse(text).ok_or("the token is not known here")?;
+        self.tokens.check(&self.key, shown, now_ms)
+    }
+
+    /// Counts a failed attempt.
+    fn refuse(&self, why: &str, peer: Option<&Peer>) -> Refused {
+        match self.failures.note(peer.map(|peer| peer.address.ip())) {
+            Some(wait) => Refused::TooMany(wait),
+            None => Refused::Wrong(why.to_owned()),
+        }
+    }
+
+    fn set_cookie(&self, value: &str, seconds: u64) -> String {
+        let secure = if self.is_tls { "; Secure" } else { "" };
+        format!("{COOKIE}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}{secure}")
+    }
+}
+
+impl Known {
+    /// Whether a write that carries `shown` was made by the console's own page. What came with a token was not made by
+    /// a browser of its own accord, and needs nothing.
+    pub fn is_own_write(&self, shown: Option<&[u8]>) -> bool {
+        match &self.csrf {
+            None => true,
+            Some(csrf) => shown.is_some_and(|shown| csrf.as_bytes().ct_eq(shown).into()),
+        }
+    }
+}
+
+/// In milliseconds since 1970.
+pub fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whoever holds this token; `None` for a node's.
+fn caller(token: &Token, via: Via, expires_ms: Option<u64>) -> Option<Caller> {
+    let Grant::Person { role, scope } = &token.grant else { return None };
+    Some(Caller { name: format!("token:{}", token.name), role: *role, scope: scope.clone(), via, expires_ms })
+}
+
+/// What follows `Bearer` (RFC 6750; the scheme is compared without case).
+fn bearer(value: &[u8]) -> Option<&str> {
+    let (scheme, token) = std::str::from_utf8(value).ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The value of the console's cookie.
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
 }

@@ -9,6 +9,7 @@ mod etag;
 mod evidence;
 mod guard;
 mod health;
+pub mod hosts;
 mod layers;
 pub mod metrics;
 mod nodes;
@@ -19,7 +20,9 @@ mod query;
 mod resources;
 pub mod schema;
 pub mod serve;
+mod session;
 mod time;
+mod tokens;
 mod valve;
 
 use std::sync::{Arc, Mutex};
@@ -36,6 +39,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::access::Access;
+use crate::api::hosts::Hosts;
 use crate::api::metrics::ApiMetrics;
 use crate::model::nodes::Nodes;
 use crate::store::Store;
@@ -48,6 +52,8 @@ pub struct ApiContext {
     pub store: Arc<Store>,
     /// Who is believed to be whom.
     pub access: Arc<Access>,
+    /// The names that the server answers to.
+    pub hosts: Hosts,
     /// The Envoys that were seen.
     pub nodes: Arc<Mutex<Nodes>>,
     /// Everything that is counted, for `/metrics`.
@@ -69,6 +75,8 @@ pub struct Limits {
     pub resource_bytes: usize,
     /// The largest body of an apply, in bytes.
     pub apply_bytes: usize,
+    /// How long a client may take to send a request's head.
+    pub head_time: Duration,
     /// How long a request may take, its body included.
     pub request_time: Duration,
 }
@@ -79,6 +87,8 @@ impl Default for Limits {
             // A stamp at its limit of 100 clauses with long expressions is some 200 KB.
             resource_bytes: 1 << 20,
             apply_bytes: umbra_resource::MAX_TEXT_BYTES,
+            // Several round trips over a bad link fit.
+            head_time: Duration::from_secs(10),
             request_time: Duration::from_secs(30),
         }
     }
@@ -95,6 +105,7 @@ impl Default for Limits {
         (name = "stamps", description = "Labels that rules put on matching requests"),
         (name = "shadows", description = "Where stamped requests are mirrored to, and how many"),
         (name = "evidence", description = "What the pairs of a shadow add up to, and whether it may go live"),
+        (name = "access", description = "Tokens, and who one is"),
         (name = "operation", description = "The Envoys, the audit trail, and the server itself"),
     )
 )]
@@ -115,6 +126,10 @@ pub fn router(context: ApiContext) -> Router {
         .routes(routes!(nodes::list_nodes))
         .routes(routes!(audit::list_audit))
         .routes(routes!(audit::verify_audit))
+        .routes(routes!(session::get_me))
+        .routes(routes!(session::sign_in, session::sign_out))
+        .routes(routes!(tokens::list_tokens, tokens::create_token))
+        .routes(routes!(tokens::revoke_token))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(health::version))

@@ -6,6 +6,7 @@ pub mod options;
 pub mod server;
 mod settings;
 mod signals;
+pub mod token;
 
 use std::process::ExitCode;
 
@@ -15,14 +16,17 @@ use tracing::error;
 pub use crate::app::settings::SettingError;
 
 use crate::app::config::Config;
-use crate::app::options::{Command, Options};
+use crate::app::options::{Command, Options, TokenOptions};
 use crate::app::server::Server;
 use crate::app::signals::Signals;
 
 /// Runs `umbra` with this process's arguments and environment.
 #[expect(clippy::print_stderr, reason = "there is no log yet, whose format is part of what may be wrong")]
 pub fn main() -> ExitCode {
-    let Options { command: Command::Serve(options) } = Options::parse();
+    let options = match Options::parse().command {
+        Command::Serve(options) => options,
+        Command::Token(options) => return token(&options),
+    };
     let config =
         Config::resolve(&options, |name| std::env::var(name).ok(), |path| std::fs::read_to_string(path));
     let config = match config {
@@ -49,7 +53,10 @@ fn run(config: Config) -> anyhow::Result<()> {
     runtime.block_on(async {
         // Before anything that is worth ending in order.
         let mut signals = Signals::new()?;
-        let server = Server::start(config).await?;
+        let mut server = Server::start(config).await?;
+        if let Some(token) = server.take_first_token() {
+            show(&token);
+        }
         let stop = server.stop_handle();
         let ended = server.ended();
         tokio::pin!(ended);
@@ -65,4 +72,33 @@ fn run(config: Config) -> anyhow::Result<()> {
             signal = signals.next() => anyhow::bail!("ended at once by a second signal, {signal}"),
         }
     })
+}
+
+/// Once, to whoever started the server; in no log.
+#[expect(clippy::print_stderr, reason = "the log must not have it")]
+fn show(token: &str) {
+    eprintln!(
+        "\n  There was no admin yet. This is the first admin's token; it is shown once and kept nowhere:\n\n    {token}\n\n  \
+         export UMBRA_TOKEN={token}\n"
+    );
+}
+
+#[expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "this is a command for people, and keeps no log"
+)]
+fn token(options: &TokenOptions) -> ExitCode {
+    let run = async { token::run(options, |name| std::env::var(name).ok()).await };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run)) {
+        Ok(said) => {
+            println!("{said}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("umbra: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -19,6 +19,7 @@ use umbra_wire::proto::telemetry::v1::{ReportRequest, ReportResponse};
 use umbra_wire::telemetry::answer::SampledPair;
 use umbra_wire::telemetry::{Report, checked};
 
+use crate::access::nodes::NodeIdentity;
 use crate::analysis::look::look;
 use crate::intake::committer::{Part, Prepared};
 use crate::intake::gate::Reading;
@@ -129,6 +130,7 @@ fn looked(shadow: &ShadowPlan, pair: &SampledPair) -> Option<committer::Pair> {
 impl TelemetryService for Intake {
     async fn report(&self, mut request: Request<ReportRequest>) -> Result<Response<ReportResponse>, Status> {
         let reading = request.extensions_mut().remove::<Reading>();
+        let identity = request.extensions_mut().remove::<NodeIdentity>().unwrap_or_default();
         let message = request.into_inner();
         let bytes = prost::Message::encoded_len(&message).max(LEAST_BYTES);
         let report = checked(message).map_err(|error| {
@@ -137,6 +139,10 @@ impl TelemetryService for Intake {
             self.metrics.reports.get_or_create(&ReportLabels { result: "refused" }).inc();
             Status::invalid_argument(error.to_string())
         })?;
+        if !identity.may_be(&report.node_id) {
+            self.metrics.reports.get_or_create(&ReportLabels { result: "refused" }).inc();
+            return Err(Status::permission_denied("its token or certificate is not for that node"));
+        }
         let bytes = u32::try_from(bytes.min(MAX_KEPT_BYTES)).unwrap_or(u32::MAX);
         let kept = Arc::clone(&self.kept).acquire_many_owned(bytes).await;
         let _kept = kept.map_err(|_| Status::unavailable("the control plane is stopping"))?;

@@ -40,6 +40,8 @@ pub struct Peer {
     pub address: SocketAddr,
     /// The name in its certificate, verified against the client CA. `None` where no certificate is asked for.
     pub identity: Option<Arc<str>>,
+    /// Every URI and DNS name in it.
+    pub names: Arc<[Arc<str>]>,
 }
 
 /// An accepted connection, TLS done.
@@ -118,16 +120,19 @@ async fn open(
     // Messages are small and wait for answers: Nagle's algorithm would only delay them.
     tcp.set_nodelay(true)?;
     let Some(acceptor) = acceptor else {
-        return Ok(Connection { io: Either::Left(tcp), peer: Peer { address, identity: None }, _slot: slot });
+        return Ok(Connection {
+            io: Either::Left(tcp),
+            peer: Peer { address, identity: None, names: Arc::default() },
+            _slot: slot,
+        });
     };
     let stream = acceptor.accept(tcp).await?;
-    let identity = stream
-        .get_ref()
-        .1
-        .peer_certificates()
-        .and_then(<[_]>::first)
-        .map(|certificate| Arc::from(identity::of(certificate)));
-    Ok(Connection { io: Either::Right(Box::new(stream)), peer: Peer { address, identity }, _slot: slot })
+    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let identity = certificate.map(|certificate| Arc::from(identity::of(certificate)));
+    let names = certificate.map(identity::names).unwrap_or_default();
+    let names = names.into_iter().map(Arc::from).collect();
+    let peer = Peer { address, identity, names };
+    Ok(Connection { io: Either::Right(Box::new(stream)), peer, _slot: slot })
 }
 
 impl Connection {

@@ -3,6 +3,7 @@
 //! One task does all the writing, in order, and finishes what it began whatever becomes of the request that asked
 //! for it: a client that hangs up cannot leave memory and disk at odds.
 
+pub mod access;
 pub mod audit;
 pub mod error;
 pub mod metrics;

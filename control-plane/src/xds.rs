@@ -18,7 +18,9 @@ use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
+use tracing::info;
 
+use crate::access::Access;
 use crate::listener::Peer;
 use crate::model::nodes::Nodes;
 use crate::xds::metrics::XdsMetrics;
@@ -37,6 +39,8 @@ pub struct Context {
     pub policies: watch::Receiver<Arc<Policies>>,
     /// Where it notes what nodes do.
     pub nodes: Arc<Mutex<Nodes>>,
+    /// Who may be which node.
+    pub access: Arc<Access>,
     /// What it counts.
     pub metrics: XdsMetrics,
     /// Cancelled when the server is about to stop: every stream then ends with `UNAVAILABLE`.
@@ -78,7 +82,12 @@ impl AggregatedDiscoveryService for Discovery {
             return Err(stopping());
         }
         let peer = request.extensions().get::<Peer>().cloned();
-        let (task, responses) = StreamTask::new(Arc::clone(&self.context), peer)?;
+        let authorization = request.metadata().get("authorization").map(|value| value.as_encoded_bytes());
+        let identity = self.context.access.node(authorization, peer.as_ref()).map_err(|refused| {
+            info!(peer = ?peer.as_ref().map(|peer| peer.address), %refused, "a stream was refused");
+            Status::from(refused)
+        })?;
+        let (task, responses) = StreamTask::new(Arc::clone(&self.context), peer, identity)?;
         tokio::spawn(task.run(request.into_inner()));
         Ok(Response::new(ReceiverStream::new(responses)))
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use umbra_e2e::client::{Connection, Protocol, Request, repeat};
+use umbra_e2e::control_plane::request;
 use umbra_e2e::eventually::{SOON, eventually, throughout};
 use umbra_e2e::mesh::Mesh;
 use umbra_e2e::resources::shadow_all;
@@ -144,7 +145,7 @@ async fn write_until_killed(mesh: &mut Mesh, written: u32) -> u32 {
         for number in written + 1.. {
             let percent = f64::from(number) / 10_000.0;
             let change: Value = json!({"percent": percent, "reason": format!("write {number}")});
-            let request = Request::new("PATCH", "/api/v1/shadows/main/valve")
+            let request = request("PATCH", "/api/v1/shadows/main/valve")
                 .header("content-type", "application/json")
                 .body(change.to_string());
             let answer = match Connection::open(port, Protocol::Http1).await {

@@ -22,6 +22,9 @@ pub struct XdsTls {
     pub client_authority: PathBuf,
 }
 
+/// The token of its admin: made before it, as an operator makes one.
+pub const ADMIN: &str = "umbra_admin_e2e0e2e0e2e0e2e0e2e0e2e0e2e0e2e0e2e0e2e0e2e0e2e0e2e0e2e0e2e0e2e0";
+
 /// A control plane with a database of its own. Dropping it ends it.
 pub struct ControlPlane {
     process: Option<Process>,
@@ -61,6 +64,7 @@ impl ControlPlane {
             .args(["--listen-api", &format!("127.0.0.1:{}", self.api_port)])
             .args(["--listen-xds", &format!("127.0.0.1:{}", self.xds_port)])
             .args(["--log-format", "text", "--log-filter", self.log_filter])
+            .env("UMBRA_BOOTSTRAP_TOKEN", ADMIN)
             .arg("--database-url")
             .arg(format!("sqlite://{}", database.display()));
         if let Some(tls) = &self.tls {
@@ -79,7 +83,7 @@ impl ControlPlane {
 
     async fn ready(&self) -> Result<(), String> {
         let mut connection = Connection::open(self.api_port, Protocol::Http1).await?;
-        let response = connection.send(&Request::get("/readyz")).await?;
+        let response = connection.send(&request("GET", "/readyz")).await?;
         if response.status == 200 { Ok(()) } else { Err(response.text()) }
     }
 
@@ -129,7 +133,7 @@ impl ControlPlane {
     /// The same where nobody may be listening.
     pub async fn try_call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Response, String> {
         let mut connection = Connection::open(self.api_port, Protocol::Http1).await?;
-        let mut request = Request::new(method, path);
+        let mut request = request(method, path);
         if let Some(body) = body {
             request = request.header("content-type", "application/json");
             request = request.body(body.to_string());
@@ -183,6 +187,12 @@ impl ControlPlane {
         })
         .await
     }
+}
+
+/// A call of the API by its admin, under a name that a server on loopback answers to.
+pub fn request(method: &str, path: &str) -> Request {
+    let request = Request::new(method, path).header("authorization", format!("Bearer {ADMIN}"));
+    Request { authority: "localhost".to_owned(), ..request }
 }
 
 fn json_of(response: &Response) -> Value {

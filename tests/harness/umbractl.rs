@@ -1,5 +1,6 @@
 //! The command line, run as an operator runs it.
 
+use crate::control_plane::ADMIN;
 use crate::environment;
 use std::process::{Command, Output};
 
@@ -9,7 +10,7 @@ pub async fn umbractl(api_port: u16, arguments: &[&str]) -> Output {
     command
         .args(arguments)
         .env("UMBRA_SERVER", format!("http://127.0.0.1:{api_port}"))
-        .env_remove("UMBRA_TOKEN");
+        .env("UMBRA_TOKEN", ADMIN);
     tokio::task::spawn_blocking(move || command.output().expect("running umbractl"))
         .await
         .expect("waiting for umbractl")

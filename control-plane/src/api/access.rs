@@ -57,6 +57,14 @@ pub const ROUTES: &[Route] = &[
     route(Method::POST, "/api/v1/apply", OPERATOR),
     route(Method::GET, "/api/v1/nodes", VIEWER),
     route(Method::GET, "/api/v1/audit", VIEWER),
+    route(Method::GET, "/api/v1/audit/verify", VIEWER),
+    route(Method::GET, "/api/v1/me", VIEWER),
+    // Whoever begins a session is nobody yet.
+    route(Method::POST, "/api/v1/session", PUBLIC),
+    route(Method::DELETE, "/api/v1/session", VIEWER),
+    route(Method::GET, "/api/v1/tokens", ADMIN),
+    route(Method::POST, "/api/v1/tokens", ADMIN),
+    route(Method::DELETE, "/api/v1/tokens/{id}", ADMIN),
 ];
 
 const fn route(method: Method, path: &'static str, need: Need) -> Route {

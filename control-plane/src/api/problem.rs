@@ -46,7 +46,11 @@ pub(crate) struct FieldError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Malformed,
+    Unauthenticated,
     Forbidden,
+    Csrf,
+    Misdirected,
+    TooManyRequests,
     Invalid,
     NotFound,
     MethodNotAllowed,
@@ -63,6 +67,14 @@ impl Kind {
     fn parts(self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Kind::Malformed => (StatusCode::BAD_REQUEST, "malformed", "The request cannot be read"),
+            Kind::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated", "Say who you are"),
+            Kind::Csrf => (StatusCode::FORBIDDEN, "csrf", "The request may be another site's"),
+            Kind::Misdirected => {
+                (StatusCode::MISDIRECTED_REQUEST, "misdirected", "The server has another name")
+            }
+            Kind::TooManyRequests => {
+                (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Wait before you try again")
+            }
             Kind::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "You may not"),
             Kind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid-resource", "A resource is invalid"),
             Kind::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such thing"),
@@ -124,6 +136,10 @@ impl IntoResponse for Problem {
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer realm=\"umbra\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
         response
     }
 }

@@ -66,6 +66,18 @@ pub(crate) enum AuditFormat {
     Ndjson,
 }
 
+/// Which page of the tokens.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TokensQuery {
+    /// How many at most, 1 to 500; 100 if left out.
+    #[param(minimum = 1, maximum = 500)]
+    pub(crate) limit: Option<u32>,
+    /// `next` of the page before.
+    pub(crate) cursor: Option<String>,
+}
+
 /// Which stretch of time.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

@@ -1,9 +1,12 @@
 //! How to serve: the settings, checked once and whole.
 
+pub mod access;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::app::config::access::AccessConfig;
 use crate::app::options::ServeOptions;
 use crate::app::settings::{Given, SettingError, Settings};
 use crate::listener::tls::TlsFiles;
@@ -23,6 +26,8 @@ pub struct Config {
     pub xds: ListenerConfig,
     /// The operator said that open listeners off loopback are meant.
     pub insecure: bool,
+    /// Who gets in, and how.
+    pub access: AccessConfig,
     /// How long telemetry is kept.
     pub retention: Retention,
     /// How log lines look.
@@ -36,7 +41,7 @@ pub struct Config {
 pub struct ListenerConfig {
     /// Port 0 takes a free one.
     pub address: SocketAddr,
-    /// `None` is plain text. **Invariant:** off loopback it names a client CA, unless `insecure`.
+    /// `None` is plain text. **Invariant:** off loopback there is TLS, unless `insecure`.
     pub tls: Option<TlsFiles>,
 }
 
@@ -61,6 +66,13 @@ const KEYS: &[&str] = &[
     "xds-tls-cert",
     "xds-tls-key",
     "xds-tls-client-ca",
+    "token-key-file",
+    "bootstrap-token-file",
+    "session-idle",
+    "session-for",
+    "allowed-hosts",
+    "xds-allowed-sans",
+    "xds-require-token",
     "keep-windows",
     "keep-reports",
     "keep-pairs",
@@ -70,7 +82,7 @@ const KEYS: &[&str] = &[
 ];
 
 /// The file is in the working directory, where somebody who tries Umbra will find it.
-const DEFAULT_DATABASE_URL: &str = "sqlite://umbra.db";
+pub(crate) const DEFAULT_DATABASE_URL: &str = "sqlite://umbra.db";
 /// Loopback: opening up is a decision of the operator.
 const DEFAULT_LISTEN_API: &str = "127.0.0.1:8080";
 /// Loopback, and the port that xDS servers commonly use.
@@ -113,18 +125,20 @@ impl Config {
                 .map_err(|error| format!("{text:?} is not a log filter: {error}"))
         });
         let retention = retention(&settings, &mut errors);
-        match (database, api, xds, log_format, log_filter) {
-            (Some(database), Some(api), Some(xds), Some(log_format), Some(log_filter))
+        let access =
+            database.as_ref().map(|database| AccessConfig::resolve(&settings, database, &mut errors));
+        match (database, access, api, xds, log_format, log_filter) {
+            (Some(database), Some(access), Some(api), Some(xds), Some(log_format), Some(log_filter))
                 if errors.0.is_empty() =>
             {
-                Ok(Config { dev, database, api, xds, insecure, retention, log_format, log_filter })
+                Ok(Config { dev, database, api, xds, insecure, access, retention, log_format, log_filter })
             }
             _ => Err(errors.0),
         }
     }
 }
 
-struct Errors(Vec<SettingError>);
+pub(super) struct Errors(pub(super) Vec<SettingError>);
 
 fn typed(options: &ServeOptions) -> Vec<(&'static str, Option<String>)> {
     vec![
@@ -140,6 +154,15 @@ fn typed(options: &ServeOptions) -> Vec<(&'static str, Option<String>)> {
         ("xds-tls-cert", options.xds_tls_cert.clone()),
         ("xds-tls-key", options.xds_tls_key.clone()),
         ("xds-tls-client-ca", options.xds_tls_client_ca.clone()),
+        ("token-key-file", options.token_key_file.clone()),
+        ("bootstrap-token-file", options.bootstrap_token_file.clone()),
+        // A command line can be read by everybody on the machine: this one is a variable and nothing else.
+        ("bootstrap-token", None),
+        ("session-idle", options.session_idle.clone()),
+        ("session-for", options.session_for.clone()),
+        ("allowed-hosts", options.allowed_hosts.clone()),
+        ("xds-allowed-sans", options.xds_allowed_sans.clone()),
+        ("xds-require-token", options.xds_require_token.clone()),
         ("keep-windows", options.keep_windows.clone()),
         ("keep-reports", options.keep_reports.clone()),
         ("keep-pairs", options.keep_pairs.clone()),
@@ -150,7 +173,7 @@ fn typed(options: &ServeOptions) -> Vec<(&'static str, Option<String>)> {
 }
 
 /// The setting or its default, parsed; a wrong one is noted.
-fn parsed<T>(
+pub(super) fn parsed<T>(
     settings: &Settings,
     key: &'static str,
     default: &str,
@@ -191,7 +214,7 @@ fn retention(settings: &Settings, errors: &mut Errors) -> Retention {
     Retention { fine_ms, coarse_ms, pairs_ms, pairs: pairs.unwrap_or(defaults.pairs) }
 }
 
-fn truth(settings: &Settings, key: &'static str, errors: &mut Errors) -> bool {
+pub(super) fn truth(settings: &Settings, key: &'static str, errors: &mut Errors) -> bool {
     parsed(settings, key, "false", errors, |text| match text {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
@@ -214,7 +237,14 @@ fn listener(
     let given = settings
         .get(keys.listen)
         .unwrap_or_else(|| Given { text: default.to_owned(), setting: keys.listen.to_owned() });
-    let client_ca = tls.as_ref().is_some_and(|files| files.client_ca.is_some());
+    let asks_who = match name {
+        // Tokens do, and TLS keeps them from being read on their way.
+        "api" => tls.is_some(),
+        _ => {
+            let requires_token = settings.get("xds-require-token").is_some_and(|given| given.text != "false");
+            tls.as_ref().is_some_and(|files| files.client_ca.is_some() || requires_token)
+        }
+    };
     if !address.ip().is_loopback() && dev {
         errors.0.push(given.error(format!(
             "{address} is not a loopback address, and --dev asks nobody who they are: \
@@ -222,12 +252,15 @@ fn listener(
         )));
         return None;
     }
-    if !address.ip().is_loopback() && !client_ca && !insecure {
+    if !address.ip().is_loopback() && !asks_who && !insecure {
+        let ways = match name {
+            "api" => "so that no token is read on its way".to_owned(),
+            _ => format!("and --{} or --xds-require-token so that only known Envoys get in", keys.client_ca),
+        };
         errors.0.push(given.error(format!(
-            "{address} can be reached from other machines, and anybody who reaches it may steer traffic: \
-             give --{}, --{} and --{} so that only clients with a certificate get in, \
+            "{address} can be reached from other machines: give --{} and --{} {ways}, \
              or listen on 127.0.0.1, or say --insecure if something else guards the port",
-            keys.cert, keys.key, keys.client_ca
+            keys.cert, keys.key
         )));
         return None;
     }

@@ -1,5 +1,7 @@
 //! The command line of `umbra`, exactly as typed: nothing is checked here.
 
+use std::time::Duration;
+
 use clap::{Args, Parser, Subcommand};
 
 /// The control plane of Umbra: stamps and shadows live traffic in Envoy meshes.
@@ -17,6 +19,83 @@ pub enum Command {
     /// Serve policies to Envoys and the API to operators
     #[command(long_about = SERVE_ABOUT, after_long_help = SERVE_AFTER)]
     Serve(Box<ServeOptions>),
+    /// Make, list and revoke the tokens of a server that does not run
+    #[command(after_long_help = TOKEN_AFTER)]
+    Token(TokenOptions),
+}
+
+const TOKEN_AFTER: &str = "\
+Works on the database file, which a running server holds: ask that one with umbractl token.
+
+  umbra token create --role admin
+  umbra token create --role operator --name deploy-bot --shadows team=cart --expires 30d
+  umbra token create --role node --name web --nodes 'web-*'
+  umbra token list
+  umbra token revoke 3f9a12c07be4
+
+A token is printed once, when it is made. What is kept of it is a keyed hash: neither the database nor its key file \
+has the token.";
+
+/// The options of `umbra token`, as typed.
+#[derive(Args, Clone, Debug)]
+pub struct TokenOptions {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: TokenCommand,
+
+    /// Where state is kept [default: sqlite://umbra.db]
+    #[arg(long, global = true, value_name = "URL")]
+    pub database_url: Option<String>,
+
+    /// The key that tokens are kept under [default: the database's file and .key]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub token_key_file: Option<String>,
+
+    /// Why, for the audit trail
+    #[arg(long, global = true, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// What `umbra token` can do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token, and print it
+    Create(CreateOptions),
+    /// List the tokens, the youngest first
+    List,
+    /// Revoke a token
+    Revoke {
+        /// Its id, as listed
+        #[arg(required_unless_present = "all")]
+        id: Option<String>,
+        /// Forget every token and every session, also those of a key that was lost
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+    },
+}
+
+/// The token to make.
+#[derive(Args, Clone, Debug)]
+pub struct CreateOptions {
+    /// viewer, operator, admin or node
+    #[arg(long)]
+    pub role: String,
+
+    /// What it is called in the audit trail [default: its role]
+    #[arg(long)]
+    pub name: Option<String>,
+
+    /// The shadows that an operator may move: names between commas, or a label selector such as team=cart,env!=prod
+    #[arg(long, value_name = "NAMES|SELECTOR")]
+    pub shadows: Option<String>,
+
+    /// The ids that a node may have, between commas; one that ends in * stands for all that begin so
+    #[arg(long, value_name = "IDS", conflicts_with = "shadows")]
+    pub nodes: Option<String>,
+
+    /// How long it is good for [default: without end]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub expires: Option<Duration>,
 }
 
 const SERVE_ABOUT: &str = "\
@@ -30,7 +109,8 @@ Every option may also be given as a variable (--listen-api is UMBRA_LISTEN_API) 
 --config names (listen-api = \"127.0.0.1:8080\"). A flag goes before a variable, a variable before the file, \
 the file before the default. An empty variable counts as not set.
 
-A listener off loopback needs a client CA, so that only known clients get in, or --insecure:
+A listener off loopback needs TLS, so that no token is read on its way, and the one for Envoys a client CA or \
+--xds-require-token besides; or --insecure:
 
   umbra serve --listen-xds 0.0.0.0:18000 \\
       --xds-tls-cert server.pem --xds-tls-key server.key --xds-tls-client-ca mesh-ca.pem
@@ -71,6 +151,39 @@ pub struct ServeOptions {
     /// Listen off loopback though anybody who reaches the port may then steer traffic
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub insecure: Option<String>,
+
+    /// The key that tokens are kept under; made at the first start [default: the database's file and .key]
+    #[arg(long, value_name = "FILE")]
+    pub token_key_file: Option<String>,
+
+    /// Where the first admin's token is read from; it is made and written there if there is no such file
+    ///
+    /// UMBRA_BOOTSTRAP_TOKEN may have the token itself. Looked at only while there is no admin's token.
+    #[arg(long, value_name = "FILE")]
+    pub bootstrap_token_file: Option<String>,
+
+    /// After how long without a request a session of the console ends [default: 8h]
+    #[arg(long, value_name = "TIME")]
+    pub session_idle: Option<String>,
+
+    /// After how long a session of the console ends in any case [default: 7days]
+    #[arg(long, value_name = "TIME")]
+    pub session_for: Option<String>,
+
+    /// Names that the API answers to, between commas; on loopback apart from those of this machine
+    #[arg(long, value_name = "NAMES")]
+    pub allowed_hosts: Option<String>,
+
+    /// The names that Envoys' certificates may have, between commas [default: any that the client CA signed]
+    ///
+    /// A name as it is in the certificate (URI or DNS), one that ends in *, or one with {node} where the node's id stands:
+    /// spiffe://mesh/ns/web/*, or spiffe://mesh/envoy/{node}, whose holder can only be that node.
+    #[arg(long, value_name = "NAMES")]
+    pub xds_allowed_sans: Option<String>,
+
+    /// Let only Envoys in that show a token of the role node
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub xds_require_token: Option<String>,
 
     /// The API's certificate chain (PEM); with it the API speaks TLS only
     #[arg(long, value_name = "FILE")]

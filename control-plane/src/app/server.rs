@@ -1,5 +1,6 @@
 //! The server: the store, the two listeners, and what goes on between them.
 
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +16,9 @@ use tracing::{info, warn};
 use umbra_wire::proto::telemetry::v1::telemetry_service_server::TelemetryServiceServer;
 use umbra_wire::telemetry::MAX_REPORT_BYTES;
 
-use crate::access::Access;
+use crate::access::bootstrap::Bootstrap;
+use crate::access::{Access, AccessOptions, random};
+use crate::api::hosts::Hosts;
 use crate::api::metrics::ApiMetrics;
 use crate::api::{self, ApiContext, Limits};
 use crate::app::config::{Config, ListenerConfig};
@@ -61,6 +64,8 @@ pub struct Server {
     publisher: JoinHandle<()>,
     committer: JoinHandle<()>,
     stop_committer: CancellationToken,
+    keeper: JoinHandle<()>,
+    first_token: Option<String>,
 }
 
 impl Server {
@@ -79,12 +84,23 @@ impl Server {
         let api_tls = load(&config.api, Protocols::Http, "api")?;
         let xds_tls = load(&config.xds, Protocols::Grpc, "xds")?;
         let store_metrics = StoreMetrics::register(&mut registry);
-        let store = Store::open(&config.database, random()?, policies::admit, store_metrics).await?;
+        let store = Store::open(&config.database, random::bytes()?, policies::admit, store_metrics).await?;
         let store = Arc::new(store);
+        let access = AccessOptions {
+            dev: config.dev,
+            is_tls: config.api.tls.is_some(),
+            key_file: config.access.key_file.clone(),
+            sessions: config.access.sessions,
+            nodes: config.access.nodes.clone(),
+        };
+        let access = Arc::new(Access::open(store.access(), access).await?);
 
         let api_listener = bind(&config.api, api_tls, MAX_API_CONNECTIONS, "--listen-api").await?;
         let xds_listener = bind(&config.xds, xds_tls, MAX_XDS_CONNECTIONS, "--listen-xds").await?;
         let (api_address, xds_address) = (api_listener.address(), xds_listener.address());
+
+        // Last of what can fail: a token that was made and never shown would be an admin that nobody is.
+        let first_token = access.bootstrap(&bootstrap(&config)).await?;
 
         let nodes = Arc::new(Mutex::new(Nodes::new(MAX_NODES)));
         let xds_metrics = XdsMetrics::register(&mut registry);
@@ -104,11 +120,12 @@ impl Server {
         let discovery = Discovery::new(xds::Context {
             policies,
             nodes: Arc::clone(&nodes),
+            access: Arc::clone(&access),
             metrics: xds_metrics,
             stopping: stop_xds.clone(),
             max_streams: MAX_XDS_STREAMS,
             first_request: FIRST_REQUEST,
-            instance: hex(&random()?),
+            instance: random::hex(&random::bytes::<8>()?),
         });
         let telemetry = store.telemetry();
         let plans = Arc::new(Plans::new(store.watch(), telemetry.clone()));
@@ -119,10 +136,11 @@ impl Server {
         let committer = tokio::spawn(committer.run(prepared, stop_committer.clone()));
         let intake = TelemetryServiceServer::new(Intake::new(plans, reports, intake_metrics))
             .max_decoding_message_size(MAX_REPORT_BYTES);
-        let intake = Routes::new(Gate::new(intake));
+        let intake = Routes::new(Gate::new(intake, Arc::clone(&access)));
         let routes = api::router(ApiContext {
             store: Arc::clone(&store),
-            access: Arc::new(Access::dev()),
+            access: Arc::clone(&access),
+            hosts: Hosts::of(api_address, config.access.hosts.clone()),
             nodes,
             registry: Arc::new(registry),
             metrics: api_metrics,
@@ -131,7 +149,12 @@ impl Server {
             retention: config.retention,
         });
         let routes = routes.merge(console::router());
-        let api = tokio::spawn(api::serve::serve(api_listener.accept(stop.clone()), routes, DRAIN));
+        let api = tokio::spawn(api::serve::serve(
+            api_listener.accept(stop.clone()),
+            routes,
+            Limits::default().head_time,
+            DRAIN,
+        ));
         let xds = tokio::spawn(xds::serve::serve(
             xds_listener.accept(stop.clone()),
             discovery,
@@ -139,8 +162,11 @@ impl Server {
             stop_xds.clone(),
             XDS_DRAIN,
         ));
+        let keeper = tokio::spawn(access.keep(stop_committer.clone()));
         if config.insecure {
-            warn!("--insecure: whoever reaches a port without a client CA may steer traffic");
+            warn!(
+                "--insecure: whoever is on the way to a port without TLS may read tokens, and steer traffic"
+            );
         }
         info!(
             api = %api_address,
@@ -164,7 +190,14 @@ impl Server {
             publisher,
             committer,
             stop_committer,
+            keeper,
+            first_token,
         })
+    }
+
+    /// The first admin's token, if one was made to be shown.
+    pub fn take_first_token(&mut self) -> Option<String> {
+        self.first_token.take()
     }
 
     /// Where the API listens.
@@ -187,8 +220,18 @@ impl Server {
     /// # Errors
     /// It ended though nobody stopped it.
     pub async fn ended(self) -> anyhow::Result<()> {
-        let Server { mut api, mut xds, stop, stop_xds, store, publisher, committer, stop_committer, .. } =
-            self;
+        let Server {
+            mut api,
+            mut xds,
+            stop,
+            stop_xds,
+            store,
+            publisher,
+            committer,
+            stop_committer,
+            keeper,
+            ..
+        } = self;
         let failed = tokio::select! {
             // `api` ends when its requests are drained: after that no write is acknowledged any more, and those that
             // were have gone out to the streams, which therefore end last.
@@ -211,6 +254,7 @@ impl Server {
         // The reports that it has are still written.
         stop_committer.cancel();
         drop(committer.await);
+        drop(keeper.await);
         store.close().await;
         publisher.abort();
         match failed {
@@ -253,16 +297,9 @@ fn mode(config: &ListenerConfig) -> &'static str {
     }
 }
 
-/// From the operating system, through the cryptography that is here anyway.
-fn random() -> anyhow::Result<[u8; 16]> {
-    let mut bytes = [0; 16];
-    rustls::crypto::ring::default_provider()
-        .secure_random
-        .fill(&mut bytes)
-        .map_err(|_| anyhow::anyhow!("the operating system gives no random bytes"))?;
-    Ok(bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+/// Where the first admin's token comes from. Printed to a terminal, it is seen by whoever started the server; in a log
+/// it would be seen by everybody who reads that.
+fn bootstrap(config: &Config) -> Bootstrap {
+    let nothing_given = || if io::stderr().is_terminal() { Bootstrap::Printed } else { Bootstrap::Nowhere };
+    config.access.bootstrap.clone().unwrap_or_else(nothing_given)
 }

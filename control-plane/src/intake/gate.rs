@@ -7,12 +7,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::http;
+use hyper::http::{self, HeaderValue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
+use tracing::debug;
+
+use crate::access::Access;
+use crate::listener::Peer;
 
 /// With 8 MiB each, at most half a gigabyte is being read.
 const READING: usize = 64;
@@ -23,6 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Gate<S> {
     inner: S,
+    access: Arc<Access>,
     reading: Arc<Semaphore>,
 }
 
@@ -33,9 +38,9 @@ pub(crate) struct Reading {
 }
 
 impl<S> Gate<S> {
-    /// In front of `inner`.
-    pub fn new(inner: S) -> Self {
-        Gate { inner, reading: Arc::new(Semaphore::new(READING)) }
+    /// In front of `inner`, for nodes that `access` lets in.
+    pub fn new(inner: S, access: Arc<Access>) -> Self {
+        Gate { inner, access, reading: Arc::new(Semaphore::new(READING)) }
     }
 }
 
@@ -60,6 +65,16 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let peer = request.extensions().get::<Peer>();
+        let authorization = request.headers().get(http::header::AUTHORIZATION).map(HeaderValue::as_bytes);
+        // Before a byte of the body is read.
+        match self.access.node(authorization, peer) {
+            Ok(identity) => drop(request.extensions_mut().insert(identity)),
+            Err(refused) => {
+                debug!(peer = ?peer.map(|peer| peer.address), %refused, "a report was refused");
+                return Box::pin(async { Ok(Status::from(refused).into_http()) });
+            }
+        }
         let reading = Arc::clone(&self.reading);
         // The one that is ready goes, its clone stays.
         let clone = self.inner.clone();

@@ -17,6 +17,18 @@ pub fn of(certificate: &CertificateDer<'_>) -> String {
     }
 }
 
+/// Every URI and every DNS name of the subject's alternatives, as they are in it.
+pub fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return Vec::new() };
+    let alternatives = parsed.subject_alternative_name().ok().flatten();
+    let names = alternatives.map(|extension| extension.value.general_names.as_slice()).unwrap_or_default();
+    let name = |name: &GeneralName<'_>| match name {
+        GeneralName::URI(name) | GeneralName::DNSName(name) => Some((*name).to_owned()),
+        _ => None,
+    };
+    names.iter().filter_map(name).collect()
+}
+
 fn name(certificate: &CertificateDer<'_>) -> Option<String> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     let alternatives = parsed.subject_alternative_name().ok().flatten();

@@ -1,6 +1,9 @@
 //! Who asks, and what they may do.
 
+pub mod failures;
+pub mod node;
 pub mod scope;
+pub mod token;
 
 use std::fmt;
 

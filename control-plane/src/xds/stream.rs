@@ -13,6 +13,7 @@ use umbra_resource::NodeAttributes;
 use umbra_wire::delta::server::{Action, Stream};
 use umbra_wire::delta::{Node, Request, Response};
 
+use crate::access::nodes::NodeIdentity;
 use crate::listener::Peer;
 use crate::model::nodes::Nodes;
 use crate::xds::policies::{PRIMARY, Policies};
@@ -22,6 +23,8 @@ use crate::xds::{Context, stopping};
 pub(super) struct StreamTask {
     context: Arc<Context>,
     peer: Option<Peer>,
+    identity: NodeIdentity,
+    access: watch::Receiver<()>,
     policies: watch::Receiver<Arc<Policies>>,
     machine: Stream,
     started: Instant,
@@ -46,6 +49,7 @@ impl StreamTask {
     pub(super) fn new(
         context: Arc<Context>,
         peer: Option<Peer>,
+        identity: NodeIdentity,
     ) -> Result<(Self, mpsc::Receiver<Result<DeltaDiscoveryResponse, Status>>), Status> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         if context.metrics.streams.inc() >= i64::try_from(context.max_streams).unwrap_or(i64::MAX) {
@@ -57,8 +61,10 @@ impl StreamTask {
         let (responses, receiver) = mpsc::channel(1);
         let task = StreamTask {
             policies: context.policies.clone(),
+            access: context.access.watch(),
             context,
             peer,
+            identity,
             machine: Stream::new(id),
             started: Instant::now(),
             responses,
@@ -104,6 +110,7 @@ impl StreamTask {
                     Ok(()) => self.on_change().await,
                     Err(_) => Err(End::Status(stopping())),
                 },
+                Ok(()) = self.access.changed() => self.on_access(),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.on_tick(),
             };
             if let Err(end) = result {
@@ -120,6 +127,14 @@ impl StreamTask {
         // What the client has not even read yet cannot be overdue for an answer.
         let at_ms = self.machine.wake_at_ms().filter(|_| self.pending.is_none())?;
         Some(self.started + Duration::from_millis(at_ms))
+    }
+
+    /// Somebody lost what they had: this one, perhaps.
+    fn on_access(&mut self) -> Result<(), End> {
+        if self.context.access.still_holds(&self.identity) {
+            return Ok(());
+        }
+        Err(End::Status(Status::unauthenticated("the token is revoked or expired")))
     }
 
     fn on_tick(&mut self) -> Result<(), End> {
@@ -150,6 +165,10 @@ impl StreamTask {
     /// Enters the node among the nodes.
     async fn enter(&mut self) -> Result<(), End> {
         let attributes = Arc::new(self.machine.node().map(attributes).unwrap_or_default());
+        if !self.identity.may_be(&attributes.id) {
+            let words = format!("its token or certificate is not for the node {:?}", attributes.id);
+            return Err(End::Status(Status::permission_denied(words)));
+        }
         let policies = Arc::clone(&self.policies.borrow_and_update());
         let desired = policies.of(&attributes).await.map_err(|error| failed(&error))?;
         Nodes::locked(&self.context.nodes)
@@ -207,8 +226,8 @@ impl StreamTask {
 
     fn peer_text(&self) -> String {
         match &self.peer {
-            Some(Peer { address, identity: Some(identity) }) => format!("{identity} at {address}"),
-            Some(Peer { address, identity: None }) => address.to_string(),
+            Some(Peer { address, identity: Some(identity), .. }) => format!("{identity} at {address}"),
+            Some(Peer { address, identity: None, .. }) => address.to_string(),
             None => "unknown".to_owned(),
         }
     }

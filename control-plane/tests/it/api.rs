@@ -10,7 +10,7 @@ const JSON: &str = "application/json";
 const YAML: &str = "application/yaml";
 
 /// A problem of `status` and `kind`, as RFC 9457 has it; its body.
-async fn problem(response: Response, status: u16, kind: &str) -> Value {
+pub(crate) async fn problem(response: Response, status: u16, kind: &str) -> Value {
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     assert!(response.headers().contains_key("x-request-id"));
     let sent = response.status();
@@ -68,7 +68,7 @@ async fn resources_are_created_read_replaced_and_deleted() {
     let actions: Vec<_> = rows.iter().map(|row| row["action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["delete", "update", "create"], "newest first, and none for the no-op");
     assert_eq!(rows[1]["reason"], "because");
-    assert_eq!(rows[1]["actor"], "anonymous");
+    assert_eq!(rows[1]["actor"], "dev");
     assert!(rows[1]["source"].as_str().unwrap().starts_with("127.0.0.1:"));
     assert_eq!(rows[1]["before"]["spec"], json!({"match": [{"hosts": ["a.example.com"]}]}));
     assert_eq!(rows[1]["after"]["metadata"]["revision"], 2);
@@ -208,7 +208,7 @@ async fn what_is_wrong_is_a_problem_that_says_what() {
     api.apply(CHECKOUT).await;
     type Case = (Method, &'static str, Option<&'static str>, &'static str, u16, &'static str);
     let cases: &[Case] = &[
-        (Method::GET, "/", None, "", 404, "not-found"),
+        (Method::GET, "/nothing", None, "", 404, "not-found"),
         (Method::GET, "/api/v1/nothing", None, "", 404, "not-found"),
         (Method::GET, "/api/v1/stamps/none", None, "", 404, "not-found"),
         (Method::GET, "/api/v1/stamps/%ff", None, "", 400, "malformed"),

@@ -61,7 +61,7 @@ async fn rows_are_filtered() {
         ("kind=Shadow", 2),
         ("name=checkout", 1),
         ("action=valve", 1),
-        ("actor=anonymous", 3),
+        ("actor=dev", 3),
         ("actor=nobody", 0),
         ("kind=Shadow&action=create", 1),
         ("since=1h", 3),

@@ -9,8 +9,10 @@ use umbra_control_plane::app::options::{Command, Options};
 
 /// What a command line, an environment and `umbra.toml` come to.
 fn resolve(flags: &[&str], variables: &[(&str, &str)], file: Option<&str>) -> Result<Config, String> {
-    let Options { command: Command::Serve(options) } =
-        Options::try_parse_from(["umbra", "serve"].iter().chain(flags)).map_err(|error| error.to_string())?;
+    let parsed = Options::try_parse_from(["umbra", "serve"].iter().chain(flags));
+    let Command::Serve(options) = parsed.map_err(|error| error.to_string())?.command else {
+        panic!("another command")
+    };
     let variables: HashMap<&str, &str> = variables.iter().copied().collect();
     Config::resolve(
         &options,
@@ -60,6 +62,12 @@ fn every_setting_is_read_from_everywhere() {
         ("xds-tls-cert", "d"),
         ("xds-tls-key", "e"),
         ("xds-tls-client-ca", "f"),
+        ("token-key-file", "g"),
+        ("bootstrap-token-file", "h"),
+        ("session-idle", "1h"),
+        ("session-for", "2h"),
+        ("allowed-hosts", "i, j"),
+        ("xds-allowed-sans", "spiffe://k/*"),
         ("log-format", "json"),
         ("log-filter", "warn"),
     ];
@@ -159,7 +167,11 @@ fn only_loopback_is_open_to_anybody() {
         let error = xds(address, &[&TLS[..], &[CA, "--dev"]].concat()).unwrap_err();
         assert!(error.contains("--dev asks nobody who they are"), "{error}");
         xds(address, &["--dev", "--insecure"]).unwrap_err();
-        resolve(&[&format!("--listen-api={address}")], &[], None).unwrap_err();
+        xds(address, &[&TLS[..], &["--xds-require-token"]].concat()).unwrap();
+        xds(address, &["--xds-require-token"]).unwrap_err();
+        let listen = format!("--listen-api={address}");
+        resolve(&[&listen], &[], None).unwrap_err();
+        resolve(&[&listen, "--api-tls-cert=c", "--api-tls-key=k"], &[], None).unwrap();
     }
     for address in ["127.0.0.1:1", "127.8.8.8:0", "[::1]:1", "localhost:1"] {
         xds(address, &[]).unwrap();

@@ -70,6 +70,22 @@ impl Delta {
         Ok(Delta { requests, responses })
     }
 
+    /// The same from a node that shows a token.
+    pub(crate) async fn open_with(
+        address: SocketAddr,
+        first: DeltaDiscoveryRequest,
+        token: &str,
+    ) -> Result<Delta, Status> {
+        let channel = soon(endpoint(address).connect()).await.unwrap();
+        let (requests, receiver) = mpsc::channel(16);
+        requests.send(first).await.unwrap();
+        let mut client = AggregatedDiscoveryServiceClient::new(channel);
+        let mut request = tonic::Request::new(ReceiverStream::new(receiver));
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        let responses = soon(client.delta_aggregated_resources(request)).await?.into_inner();
+        Ok(Delta { requests, responses })
+    }
+
     /// The next response, or how the stream ended.
     pub(crate) async fn receive(&mut self) -> Result<Option<DeltaDiscoveryResponse>, Status> {
         soon(self.responses.message()).await

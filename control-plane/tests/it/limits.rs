@@ -1,6 +1,7 @@
 //! What a client may ask of the server, with the limits turned down so far that a test can reach them.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tonic::service::Routes;
 use tower::ServiceExt;
-use umbra_control_plane::access::Access;
+use umbra_control_plane::access::{Access, AccessOptions};
+use umbra_control_plane::api::hosts::Hosts;
 use umbra_control_plane::api::metrics::ApiMetrics;
 use umbra_control_plane::api::{self, ApiContext, Limits};
 use umbra_control_plane::listener::Listener;
@@ -31,8 +33,21 @@ use umbra_control_plane::xds::{self, Context, Discovery};
 use crate::delta::{Delta, endpoint, hello};
 use crate::support::{database, folder, soon, until};
 
+/// Asks nobody.
+async fn dev(folder: &Path, store: &Store) -> Access {
+    let options = AccessOptions { dev: true, key_file: folder.join("key"), ..AccessOptions::default() };
+    Access::open(store.access(), options).await.unwrap()
+}
+
+async fn open(folder: &Path) -> Store {
+    let metrics = StoreMetrics::register(&mut Registry::default());
+    Store::open(&DatabaseUrl::from(database(folder)), [0; 16], |_| Ok(()), metrics).await.unwrap()
+}
+
 /// An xDS server on its own; it serves as long as the sender of its policies is kept.
 async fn serve_xds(max_streams: usize, max_nodes: usize) -> (SocketAddr, watch::Sender<Arc<Policies>>) {
+    let folder = folder();
+    let access = dev(folder.path(), &open(folder.path()).await).await;
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), None, 100).await.unwrap();
     let address = listener.address();
     let state = State::new(0, Vec::new()).unwrap();
@@ -40,6 +55,7 @@ async fn serve_xds(max_streams: usize, max_nodes: usize) -> (SocketAddr, watch::
     let discovery = Discovery::new(Context {
         policies,
         nodes: Arc::new(Mutex::new(Nodes::new(max_nodes))),
+        access: Arc::new(access),
         metrics: XdsMetrics::default(),
         stopping: CancellationToken::new(),
         max_streams,
@@ -86,11 +102,12 @@ async fn a_stream_that_says_nothing_is_ended() {
 async fn a_request_that_takes_too_long_is_answered() {
     let folder = folder();
     let mut registry = Registry::default();
-    let url = DatabaseUrl::from(database(folder.path()));
-    let store = Store::open(&url, [0; 16], |_| Ok(()), StoreMetrics::register(&mut registry)).await.unwrap();
+    let store = open(folder.path()).await;
+    let access = dev(folder.path(), &store).await;
     let router = api::router(ApiContext {
         store: Arc::new(store),
-        access: Arc::new(Access::dev()),
+        access: Arc::new(access),
+        hosts: Hosts::default(),
         nodes: Arc::new(Mutex::new(Nodes::new(1))),
         metrics: ApiMetrics::register(&mut registry),
         registry: Arc::new(registry),
@@ -104,6 +121,45 @@ async fn a_request_that_takes_too_long_is_answered() {
     let response = soon(router.oneshot(request)).await.unwrap();
     assert_eq!(response.status(), 503);
     assert_eq!(response.headers()["content-type"], "application/problem+json");
+}
+
+/// A client that says nothing, or says it slowly, or stays after it was answered, does not keep its connection.
+#[tokio::test]
+async fn slow_clients_are_cut_off() {
+    const HEAD: Duration = Duration::from_millis(200);
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), None, 100).await.unwrap();
+    let (address, stop) = (listener.address(), CancellationToken::new());
+    let router = axum::Router::new().route("/", axum::routing::get(|| async { "here" }));
+    tokio::spawn(api::serve::serve(listener.accept(stop.clone()), router, HEAD, Duration::ZERO));
+    for (first, drip) in [
+        ("", false),
+        ("P", false),
+        ("PRI * HTTP/2.0\r\n", false),
+        ("GET / HTTP/1.1\r\nhost: a\r\n", false),
+        ("GET / HTTP/1.1\r\nhost: a\r\n", true),
+        ("GET / HTTP/1.1\r\nhost: a\r\n\r\n", false),
+    ] {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(first.as_bytes()).await.unwrap();
+        let (mut reader, mut writer) = client.into_split();
+        let mut answer = Vec::new();
+        soon(async {
+            let dripping = async {
+                while drip && writer.write_all(b"x-a: b\r\n").await.is_ok() {
+                    tokio::time::sleep(HEAD / 8).await;
+                }
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                () = dripping => unreachable!(),
+                // Answered with an error, or reset: it must end.
+                _ = reader.read_to_end(&mut answer) => {}
+            }
+        })
+        .await;
+        assert_eq!(answer.ends_with(b"here"), first.ends_with("\r\n\r\n"), "{first:?}");
+    }
+    stop.cancel();
 }
 
 #[tokio::test]

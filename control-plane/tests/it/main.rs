@@ -8,6 +8,7 @@
     reason = "helpers of tests may stop at the first surprise"
 )]
 
+mod access;
 mod api;
 mod audit;
 mod config;

@@ -28,13 +28,13 @@ fn command(folder: &Path) -> Command {
 
 impl Umbra {
     pub(crate) fn start(folder: &Path) -> Umbra {
-        Self::start_with(folder, &[])
+        Self::start_with(folder, &["--dev"])
     }
 
     /// With more arguments.
     pub(crate) fn start_with(folder: &Path, more: &[&str]) -> Umbra {
         let mut child = command(folder)
-            .args(["--dev", "--listen-api=127.0.0.1:0", "--listen-xds=127.0.0.1:0", "--log-format=json"])
+            .args(["--listen-api=127.0.0.1:0", "--listen-xds=127.0.0.1:0", "--log-format=json"])
             .args(more)
             .stderr(Stdio::piped())
             .spawn()
@@ -74,7 +74,8 @@ impl Umbra {
     }
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+/// Runs `umbra serve` to its end: how it ended, and what it said.
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let Output { status, stderr, .. } = command(folder).args(arguments).output().unwrap();
     (status.code(), String::from_utf8(stderr).unwrap())
 }
@@ -136,7 +137,7 @@ async fn a_signal_stops_it_in_order() {
         let body = r#"{"percent": 77}"#;
         let mut request = TcpStream::connect(&umbra.api).await.unwrap();
         let head = format!(
-            "PATCH /api/v1/shadows/checkout-v2/valve HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+            "PATCH /api/v1/shadows/checkout-v2/valve HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
              content-length: {}\r\nexpect: 100-continue\r\n\r\n",
             body.len()
         );
@@ -176,7 +177,7 @@ async fn a_write_is_one_line_of_the_log() {
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let written: Vec<_> = lines.iter().filter(|line| line["message"] == "written").collect();
     assert_eq!(written.len(), 1);
-    assert_eq!((&written[0]["actor"], &written[0]["revision"]), (&json!("anonymous"), &json!(1)));
+    assert_eq!((&written[0]["actor"], &written[0]["revision"]), (&json!("dev"), &json!(1)));
     assert_eq!(written[0]["changes"], "create Stamp/checkout, create Shadow/checkout-v2");
 }
 
@@ -189,7 +190,7 @@ fn what_keeps_it_from_starting_is_said() {
     assert!(log.starts_with("umbra: --listen-api: \"127.0.0.1:99999\" is not an address"), "{log}");
     let (code, log) = run(folder.path(), &["--listen-api=0.0.0.0:0"]);
     assert_eq!(code, Some(1));
-    assert!(log.contains("--api-tls-client-ca") && log.contains("--insecure"), "{log}");
+    assert!(log.contains("--api-tls-cert") && log.contains("--insecure"), "{log}");
     assert_eq!(run(folder.path(), &["--no-such-option"]).0, Some(2));
 
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

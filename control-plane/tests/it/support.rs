@@ -44,9 +44,10 @@ pub(crate) struct TestServer {
 }
 
 impl TestServer {
-    /// On the database in `folder`.
+    /// On the database in `folder`; it asks nobody who they are.
     pub(crate) async fn start(folder: &Path) -> TestServer {
-        Self::start_with(folder, ServeOptions::default()).await
+        let dev = Some("true".to_owned());
+        Self::start_with(folder, ServeOptions { dev, ..ServeOptions::default() }).await
     }
 
     /// With these options, apart from the ports and the database.
@@ -65,6 +66,15 @@ impl TestServer {
             stop: server.stop_handle(),
             ended: tokio::spawn(server.ended()),
         }
+    }
+
+    /// One that asks for tokens, and a client with the first admin's.
+    pub(crate) async fn guarded(folder: &Path, options: ServeOptions) -> TestServer {
+        let file = folder.join("first-token");
+        let bootstrap_token_file = Some(file.display().to_string());
+        let mut server = Self::start_with(folder, ServeOptions { bootstrap_token_file, ..options }).await;
+        server.api.token = Some(std::fs::read_to_string(file).unwrap().trim().to_owned());
+        server
     }
 
     pub(crate) async fn ended(self) -> anyhow::Result<()> {
@@ -111,17 +121,38 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(mut look: impl FnMut
 pub(crate) struct Api {
     pub(crate) client: reqwest::Client,
     pub(crate) base: String,
+    /// Shown with every request.
+    pub(crate) token: Option<String>,
 }
 
 impl Api {
     pub(crate) fn at(base: String) -> Api {
         // What the tests speak TLS with; the server names its own.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Api { client: reqwest::Client::builder().no_proxy().build().unwrap(), base }
+        Api { client: reqwest::Client::builder().no_proxy().build().unwrap(), base, token: None }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.base))
+        let request = self.client.request(method, format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// The same server, to somebody else.
+    pub(crate) fn with(&self, token: Option<&str>) -> Api {
+        Api { token: token.map(str::to_owned), ..self.clone() }
+    }
+
+    /// Makes a token; what the API answers.
+    pub(crate) async fn token(&self, wanted: Value) -> Value {
+        let response =
+            self.send(Method::POST, "/api/v1/tokens", "application/json", &wanted.to_string()).await;
+        let status = response.status();
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        body
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {

@@ -32,6 +32,13 @@ impl Worker {
         Worker { client: TelemetryServiceClient::new(channel) }
     }
 
+    pub(crate) async fn send_with(&mut self, report: &Report, token: &str) -> Result<u64, tonic::Status> {
+        let mut request = tonic::Request::new(message(report));
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        let ReportResponse { acknowledged } = soon(self.client.report(request)).await?.into_inner();
+        Ok(acknowledged)
+    }
+
     pub(crate) async fn send(&mut self, report: &Report) -> Result<u64, tonic::Status> {
         let answer = soon(self.client.report(message(report))).await?;
         let ReportResponse { acknowledged } = answer.into_inner();

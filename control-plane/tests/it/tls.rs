@@ -7,31 +7,34 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType,
 };
 use reqwest::{Certificate, Identity, Method};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tonic::transport::{
     Certificate as TonicCertificate, ClientTlsConfig, Endpoint, Identity as TonicIdentity,
 };
 use umbra_control_plane::app::config::Config;
 use umbra_control_plane::app::options::ServeOptions;
 use umbra_control_plane::app::server::Server;
+use umbra_control_plane::listener::identity;
 use umbra_control_plane::listener::tls::{Protocols, TlsFiles};
 
 use crate::delta::{Delta, hello};
 use crate::support::{Api, CHECKOUT, TestServer, folder, soon};
 
 /// A certificate authority.
-struct Authority {
-    pem: String,
+pub(crate) struct Authority {
+    pub(crate) pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 /// A certificate and its key, PEM.
-struct Pair {
-    cert: String,
-    key: String,
+pub(crate) struct Pair {
+    pub(crate) cert: String,
+    pub(crate) key: String,
 }
 
 impl Authority {
-    fn new(name: &str) -> Authority {
+    pub(crate) fn new(name: &str) -> Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -40,11 +43,11 @@ impl Authority {
         Authority { pem, issuer: Issuer::new(params, key) }
     }
 
-    fn server(&self) -> Pair {
+    pub(crate) fn server(&self) -> Pair {
         self.sign(CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap())
     }
 
-    fn client(&self, common_name: &str, names: Vec<SanType>) -> Pair {
+    pub(crate) fn client(&self, common_name: &str, names: Vec<SanType>) -> Pair {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, common_name);
         params.subject_alt_names = names;
@@ -58,7 +61,7 @@ impl Authority {
     }
 }
 
-fn write(folder: &Path, name: &str, text: &str) -> String {
+pub(crate) fn write(folder: &Path, name: &str, text: &str) -> String {
     let path = folder.join(name);
     std::fs::write(&path, text).unwrap();
     path.display().to_string()
@@ -71,6 +74,7 @@ async fn start(folder: &Path, authority: &Authority, client_authority: Option<&A
     let key = Some(write(folder, "key.pem", &pair.key));
     let ca = client_authority.map(|authority| write(folder, "ca.pem", &authority.pem));
     let options = ServeOptions {
+        dev: Some("true".to_owned()),
         api_tls_cert: cert.clone(),
         api_tls_key: key.clone(),
         api_tls_client_ca: ca.clone(),
@@ -90,10 +94,10 @@ fn api(server: &TestServer, authority: &Authority, pair: Option<&Pair>) -> Api {
     if let Some(Pair { cert, key }) = pair {
         client = client.identity(Identity::from_pem(format!("{cert}{key}").as_bytes()).unwrap());
     }
-    Api { client: client.build().unwrap(), base: server.api.base.clone() }
+    Api { client: client.build().unwrap(), base: server.api.base.clone(), token: None }
 }
 
-fn xds(address: SocketAddr, authority: &Authority, pair: Option<&Pair>) -> Endpoint {
+pub(crate) fn xds(address: SocketAddr, authority: &Authority, pair: Option<&Pair>) -> Endpoint {
     let mut tls = ClientTlsConfig::new().ca_certificate(TonicCertificate::from_pem(&authority.pem));
     if let Some(Pair { cert, key }) = pair {
         tls = tls.identity(TonicIdentity::from_pem(cert, key));
@@ -108,7 +112,7 @@ async fn tls_shows_the_servers_certificate() {
     let server = start(folder.path(), &authority, None).await;
     let trusting = api(&server, &authority, None);
     trusting.apply(CHECKOUT).await;
-    assert_eq!(trusting.get("/api/v1/audit").await["items"][0]["actor"], "anonymous");
+    assert_eq!(trusting.get("/api/v1/audit").await["items"][0]["actor"], "dev");
     let stranger = api(&server, &Authority::new("other"), None);
     soon(stranger.request(Method::GET, "/livez").send()).await.unwrap_err();
     let plain = Api::at(server.api.base.replace("https:", "http:"));
@@ -124,17 +128,21 @@ async fn mutual_tls_lets_in_whom_the_ca_signed_and_names_them() {
     let folder = folder();
     let (authority, people) = (Authority::new("mesh"), Authority::new("people"));
     let server = start(folder.path(), &authority, Some(&people)).await;
-    let uri = SanType::URI("spiffe://example.org/ci".try_into().unwrap());
-    let dns = SanType::DnsName("ci.example.org".try_into().unwrap());
+    const URI: &str = "spiffe://example.org/ci";
+    const DNS: &str = "ci.example.org";
+    let uri = SanType::URI(URI.try_into().unwrap());
+    let dns = SanType::DnsName(DNS.try_into().unwrap());
     let cases = [
-        (vec![dns.clone(), uri], "spiffe://example.org/ci"),
-        (vec![dns], "ci.example.org"),
-        (vec![], "Ann Example"),
+        (vec![dns.clone(), uri], "spiffe://example.org/ci", vec![DNS.to_owned(), URI.to_owned()]),
+        (vec![dns], DNS, vec![DNS.to_owned()]),
+        (vec![], "Ann Example", vec![]),
     ];
-    for (index, (names, actor)) in cases.into_iter().enumerate() {
-        let client = api(&server, &authority, Some(&people.client("Ann Example", names)));
+    for (index, (names, name, listed)) in cases.into_iter().enumerate() {
+        let pair = people.client("Ann Example", names);
+        let client = api(&server, &authority, Some(&pair));
         client.apply(&CHECKOUT.replace("percent: 5", &format!("percent: {index}"))).await;
-        assert_eq!(client.get("/api/v1/audit").await["items"][0]["actor"], actor);
+        let der = CertificateDer::from_pem_slice(pair.cert.as_bytes()).unwrap();
+        assert_eq!((identity::of(&der), identity::names(&der)), (name.to_owned(), listed));
     }
     let forged = Authority::new("people").client("Ann Example", vec![]);
     for pair in [None, Some(&forged)] {

@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and what it means. It does nothing.
 
 pub(crate) mod audit;
+pub(crate) mod token;
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
@@ -68,6 +69,9 @@ pub(crate) struct Global {
     /// The bearer token to show to the control plane
     #[arg(long, global = true, env = "UMBRA_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
+    /// A file that has the bearer token; goes before --token
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
     /// How to print what is found
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
     pub(crate) output: Format,
@@ -223,6 +227,9 @@ pub(crate) enum Command {
     /// Show who changed what, export it, or check that nobody tampered with it
     #[command(after_help = audit::HELP)]
     Audit(audit::AuditArgs),
+    /// Make, list and revoke tokens
+    #[command(subcommand, after_help = token::HELP)]
+    Token(token::TokenCommand),
     /// Check manifests without a control plane, and list every problem in them
     #[command(
         after_help = "Exit codes: 0 valid, 1 invalid, 2 unreadable.\n\nExamples:\n  umbractl check -f stamps.yaml -f shadow.yaml\n  umbractl check -f resources/ -R -o json"

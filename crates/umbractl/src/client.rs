@@ -53,7 +53,9 @@ impl Client {
     pub(crate) fn new(options: &Global) -> Result<Client, Error> {
         let base = base_url(&options.server)?;
         let mut headers = HeaderMap::new();
-        if let Some(token) = &options.token {
+        let from_file = options.token_file.as_deref().map(read).transpose()?;
+        let from_file = from_file.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
+        if let Some(token) = from_file.as_ref().or(options.token.as_ref()) {
             let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
                 .map_err(|_| Error::Setup("the token has characters that no header may have".to_owned()))?;
             value.set_sensitive(true);
@@ -204,6 +206,41 @@ impl Client {
         } else {
             Err(Failure::error("the export ended in the middle of a row"))
         }
+    }
+
+    /// Every token, the youngest first.
+    pub(crate) async fn tokens(&self) -> Result<Vec<Value>, Error> {
+        #[derive(serde::Deserialize)]
+        struct Page {
+            items: Vec<Value>,
+            next: Option<String>,
+        }
+        let mut tokens = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let mut request = self.request(Method::GET, &["api", "v1", "tokens"]).query(&[("limit", "500")]);
+            if let Some(cursor) = &cursor {
+                request = request.query(&[("cursor", cursor)]);
+            }
+            let page: Page = self.fetch(request).await?;
+            tokens.extend(page.items);
+            // A page that leads to itself would be asked for again and again.
+            if page.next.is_none() || page.next == cursor {
+                return Ok(tokens);
+            }
+            cursor = page.next;
+        }
+    }
+
+    /// Makes a token; the answer has it.
+    pub(crate) async fn create_token(&self, wanted: &Value) -> Result<Value, Error> {
+        self.fetch(self.request(Method::POST, &["api", "v1", "tokens"]).json(wanted)).await
+    }
+
+    /// Revokes a token.
+    pub(crate) async fn revoke_token(&self, id: &str, reason: Option<&str>) -> Result<(), Error> {
+        let request = self.request(Method::DELETE, &["api", "v1", "tokens", id]);
+        self.send(with_reason(request, reason)).await.map(|_| ())
     }
 
     /// What answers there, and in which version.

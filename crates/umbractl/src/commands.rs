@@ -12,6 +12,7 @@ mod get;
 mod pairs;
 mod report;
 mod status;
+mod token;
 mod valve;
 mod verdict;
 mod wait;
@@ -84,13 +85,14 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
         }
         Command::Audit(args) => audit::run(|| connect(&global, output), &args, output).await,
         Command::Pairs(args) => pairs::run(&connect(&global, output)?, &args, output).await,
+        Command::Token(command) => token::run(&connect(&global, output)?, &command, output).await,
         Command::Status => status::run(&connect(&global, output)?, output).await,
     }
 }
 
 fn connect(options: &Global, output: &Output) -> Result<Client, Failure> {
     let client = Client::new(options)?;
-    if options.token.is_some() && client.is_plain_and_remote() {
+    if (options.token.is_some() || options.token_file.is_some()) && client.is_plain_and_remote() {
         output.note(&format!("warning: the token travels to {} unencrypted: use https", client.server()));
     }
     Ok(client)

@@ -24,7 +24,7 @@ fn bytes(folder: &Path) -> Vec<u8> {
 #[tokio::test]
 async fn what_is_redacted_is_nowhere() {
     let folder = folder();
-    let umbra = Umbra::start_with(folder.path(), &["--log-filter=umbra_control_plane=trace,debug"]);
+    let umbra = Umbra::start_with(folder.path(), &["--dev", "--log-filter=umbra_control_plane=trace,debug"]);
     let api = umbra.api();
     api.apply(&format!("{CHECKOUT}{REDACTING}")).await;
     let mut sent = report(1, 1, 20);

@@ -99,7 +99,7 @@ fn problem_text(status: StatusCode, problem: &ApiProblem) -> String {
         _ => &problem.title,
     };
     let hint = match status {
-        StatusCode::UNAUTHORIZED => "\n--token or UMBRA_TOKEN, or a client certificate, says who you are",
+        StatusCode::UNAUTHORIZED => "\n--token, UMBRA_TOKEN or --token-file says who you are",
         _ => "",
     };
     format!("the control plane refused: {what} ({status}){hint}")

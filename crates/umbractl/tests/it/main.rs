@@ -17,4 +17,5 @@ mod offline;
 mod run;
 mod show;
 mod tls;
+mod token;
 mod verdict;

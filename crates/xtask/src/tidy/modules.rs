@@ -13,7 +13,7 @@ const RULES: [(&str, &[&str]); 8] = [
     ("xds", &["api", "intake", "app"]),
     ("intake", &["api", "xds", "app"]),
     ("console", &["api", "xds", "intake", "analysis", "store", "model", "access", "app"]),
-    ("access", &["api", "xds", "intake", "app"]),
+    ("access", &["api", "xds", "intake", "app", "console"]),
     ("analysis", &["api", "xds", "intake", "app"]),
     ("store", &["api", "xds", "intake", "app"]),
     ("model", &["api", "xds", "intake", "app", "store", "analysis", "console", "access"]),

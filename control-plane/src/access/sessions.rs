@@ -1,0 +1,218 @@
+//! The console's sessions: each begun with a token, carried by a cookie, and ended by time, by its holder, or with its
+//! token.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::access::key::{Purpose, ServerKey};
+use crate::access::random::{self, NoRandom};
+use crate::access::tokens::Used;
+use crate::store::access::KeptSession;
+
+/// People, not crowds. One more ends the one that was used longest ago.
+const MAX_SESSIONS: usize = 1_000;
+
+/// How long sessions last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionTimes {
+    /// Without a request.
+    pub idle: Duration,
+    /// In all.
+    pub most: Duration,
+}
+
+impl Default for SessionTimes {
+    /// A working day without a click, and a week.
+    fn default() -> Self {
+        SessionTimes { idle: Duration::from_secs(8 * 3_600), most: Duration::from_secs(7 * 24 * 3_600) }
+    }
+}
+
+/// The sessions that there are.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    times: SessionTimes,
+    held: Mutex<HashMap<String, Arc<Session>>>,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) id: String,
+    /// The id of the token that it was begun with.
+    pub(super) token: String,
+    tag: Vec<u8>,
+    began_ms: u64,
+    used: Used,
+}
+
+/// A session that was just begun.
+pub(super) struct Begun {
+    pub(super) kept: KeptSession,
+    /// The cookie's value, for its holder's browser alone.
+    pub(super) cookie: String,
+}
+
+impl Sessions {
+    pub(super) fn new(times: SessionTimes, kept: Vec<KeptSession>) -> Sessions {
+        let sessions = Sessions { times, held: Mutex::default() };
+        for kept in kept {
+            sessions.hold(kept);
+        }
+        sessions
+    }
+
+    /// Makes one. It holds once it is put in with [`Sessions::put`].
+    pub(super) fn begin(key: &ServerKey, token: &str, now_ms: u64) -> Result<Begun, NoRandom> {
+        let (id, secret): ([u8; 16], [u8; 32]) = (random::bytes()?, random::bytes()?);
+        let (id, secret) = (random::hex(&id), random::hex(&secret));
+        let tag = key.tag(Purpose::Session, &proof(&id, token, &secret)).to_vec();
+        let cookie = format!("{id}.{secret}");
+        let kept = KeptSession { id, tag, token: token.to_owned(), began_ms: now_ms, used_ms: now_ms };
+        Ok(Begun { kept, cookie })
+    }
+
+    /// Puts one in; returns those that had to go for it.
+    pub(super) fn put(&self, kept: KeptSession) -> Vec<String> {
+        self.hold(kept);
+        let mut held = self.lock();
+        let mut gone = Vec::new();
+        while held.len() > MAX_SESSIONS {
+            let Some(oldest) = held.values().min_by_key(|session| session.used.ms()) else { break };
+            let id = oldest.id.clone();
+            held.remove(&id);
+            gone.push(id);
+        }
+        gone
+    }
+
+    fn hold(&self, KeptSession { id, tag, token, began_ms, used_ms }: KeptSession) {
+        let session = Session { id: id.clone(), tag, token, began_ms, used: Used::at(used_ms) };
+        self.lock().insert(id, Arc::new(session));
+    }
+
+    /// The session of this cookie, if it is one and has not ended.
+    pub(super) fn check(&self, key: &ServerKey, cookie: &str, now_ms: u64) -> Option<Arc<Session>> {
+        let (id, secret) = cookie.split_once('.')?;
+        let session = Arc::clone(self.lock().get(id)?);
+        if !key.proves(Purpose::Session, &proof(id, &session.token, secret), &session.tag)
+            || self.ends_ms(&session) <= now_ms
+        {
+            return None;
+        }
+        session.used.now(now_ms);
+        Some(session)
+    }
+
+    /// When it ends if nobody uses it again.
+    pub(super) fn ends_ms(&self, session: &Session) -> u64 {
+        let after = |from: u64, time: Duration| {
+            from.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+        };
+        after(session.used.ms(), self.times.idle).min(after(session.began_ms, self.times.most))
+    }
+
+    /// In whole seconds, for the cookie.
+    pub(super) fn most_seconds(&self) -> u64 {
+        self.times.most.as_secs()
+    }
+
+    /// Ends one.
+    pub(super) fn end(&self, id: &str) {
+        self.lock().remove(id);
+    }
+
+    /// Ends those that were begun with this token.
+    pub(super) fn end_of(&self, token: &str) {
+        self.lock().retain(|_, session| session.token != token);
+    }
+
+    /// Forgets those that have ended; their ids.
+    pub(super) fn sweep(&self, now_ms: u64) -> Vec<String> {
+        let mut held = self.lock();
+        let ended: Vec<String> =
+            held.values().filter(|session| self.ends_ms(session) <= now_ms).map(|s| s.id.clone()).collect();
+        for id in &ended {
+            held.remove(id);
+        }
+        ended
+    }
+
+    /// Those that were used since the last call, and when.
+    pub(super) fn take_used(&self) -> Vec<(String, u64)> {
+        self.lock().values().filter_map(|session| Some((session.id.clone(), session.used.take()?))).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the tag of a session is of: its secret, and whose it is.
+fn proof(id: &str, token: &str, secret: &str) -> Vec<u8> {
+    format!("{id}\0{token}\0{secret}").into_bytes()
+}
+
+/// What a page of the console sends beside the cookie, which no other site's page can read.
+pub(super) fn csrf(key: &ServerKey, cookie: &str) -> String {
+    random::hex(&key.tag(Purpose::Csrf, cookie.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> ServerKey {
+        let folder = tempfile::tempdir().unwrap();
+        ServerKey::load_or_make(&folder.path().join("key")).unwrap()
+    }
+
+    #[test]
+    fn a_session_ends_when_idle_and_after_its_time() {
+        let (key, times) =
+            (key(), SessionTimes { idle: Duration::from_secs(10), most: Duration::from_secs(25) });
+        let sessions = Sessions::new(times, Vec::new());
+        let Begun { kept, cookie } = Sessions::begin(&key, "a", 1_000).unwrap();
+        assert!(sessions.check(&key, &cookie, 1_000).is_none(), "not put in yet");
+        sessions.put(kept.clone());
+        assert!(sessions.check(&key, &cookie, 10_999).is_some());
+        assert!(sessions.check(&key, &cookie, 20_998).is_some());
+        assert!(sessions.check(&key, &cookie, 26_000).is_none(), "25 seconds in all");
+        let sessions = Sessions::new(times, vec![kept.clone()]);
+        assert!(sessions.check(&key, &cookie, 11_000).is_none(), "10 seconds without use");
+        assert_eq!(sessions.sweep(11_000), [kept.id]);
+    }
+
+    #[test]
+    fn only_the_whole_cookie_counts() {
+        let key = key();
+        let sessions = Sessions::new(SessionTimes::default(), Vec::new());
+        let Begun { kept, cookie } = Sessions::begin(&key, "a", 0).unwrap();
+        let id = kept.id.clone();
+        sessions.put(kept);
+        let other = Sessions::begin(&key, "a", 0).unwrap().cookie;
+        let mixed = format!("{id}.{}", other.split_once('.').unwrap().1);
+        for wrong in ["", ".", &id, &format!("{id}."), &mixed, &other, &cookie[1..]] {
+            assert!(sessions.check(&key, wrong, 0).is_none(), "{wrong}");
+        }
+        assert!(sessions.check(&key, &cookie, 0).is_some());
+        sessions.end_of("b");
+        assert!(sessions.check(&key, &cookie, 0).is_some());
+        sessions.end_of("a");
+        assert!(sessions.check(&key, &cookie, 0).is_none());
+    }
+
+    #[test]
+    fn one_too_many_ends_the_one_used_longest_ago() {
+        let key = key();
+        let sessions = Sessions::new(SessionTimes::default(), Vec::new());
+        let mut first = None;
+        for at in 0..=MAX_SESSIONS as u64 {
+            let kept = Sessions::begin(&key, "a", at + 1).unwrap().kept;
+            let first = first.get_or_insert_with(|| kept.id.clone());
+            let gone = sessions.put(kept);
+            assert_eq!(gone.first() == Some(first), at == MAX_SESSIONS as u64, "{at}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The settings about who gets in.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::access::bootstrap::Bootstrap;
+use crate::access::nodes::NodeRules;
+use crate::access::sessions::SessionTimes;
+use crate::app::config::{Errors, parsed, truth};
+use crate::app::settings::Settings;
+use crate::model::access::node::SanPattern;
+use crate::store::DatabaseUrl;
+
+/// Who gets in, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessConfig {
+    /// The file of the key that tokens are kept under.
+    pub key_file: PathBuf,
+    /// Where the first admin's token comes from; `None`: from the terminal, if there is one.
+    pub bootstrap: Option<Bootstrap>,
+    /// How long the console's sessions last.
+    pub sessions: SessionTimes,
+    /// Names that the API answers to, apart from those of this machine.
+    pub hosts: Vec<String>,
+    /// What is asked of nodes.
+    pub nodes: NodeRules,
+}
+
+impl AccessConfig {
+    /// Beside the database, if nothing else is said.
+    pub(crate) fn key_file(settings: &Settings, database: &DatabaseUrl) -> PathBuf {
+        if let Some(given) = settings.get("token-key-file") {
+            return PathBuf::from(given.text);
+        }
+        let mut beside = database.path().as_os_str().to_owned();
+        beside.push(".key");
+        PathBuf::from(beside)
+    }
+
+    /// Reads them.
+    pub(super) fn resolve(settings: &Settings, database: &DatabaseUrl, errors: &mut Errors) -> AccessConfig {
+        let file = settings.get("bootstrap-token-file");
+        let text = settings.get("bootstrap-token");
+        if let (Some(file), Some(_)) = (&file, &text) {
+            errors.0.push(file.error("there is UMBRA_BOOTSTRAP_TOKEN too: give one of them"));
+        }
+        let given = text.map(|given| Bootstrap::Given(given.text));
+        let bootstrap = given.or_else(|| file.map(|given| Bootstrap::File(PathBuf::from(given.text))));
+        let defaults = SessionTimes::default();
+        let sessions = SessionTimes {
+            idle: time(settings, "session-idle", defaults.idle, errors),
+            most: time(settings, "session-for", defaults.most, errors),
+        };
+        let sans = parsed(settings, "xds-allowed-sans", "", errors, |text| {
+            items(text).map(|name| SanPattern::parse(&name)).collect::<Result<Vec<_>, _>>()
+        });
+        if let Some(given) = settings.get("xds-allowed-sans")
+            && settings.get("xds-tls-client-ca").is_none()
+        {
+            errors.0.push(given.error("nobody shows a certificate without --xds-tls-client-ca"));
+        }
+        let require_token = truth(settings, "xds-require-token", errors);
+        let hosts =
+            settings.get("allowed-hosts").map(|given| items(&given.text).collect()).unwrap_or_default();
+        let nodes = NodeRules { sans: sans.unwrap_or_default(), require_token };
+        AccessConfig { key_file: Self::key_file(settings, database), bootstrap, sessions, hosts, nodes }
+    }
+}
+
+fn items(text: &str) -> impl Iterator<Item = String> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned)
+}
+
+fn time(settings: &Settings, key: &'static str, default: Duration, errors: &mut Errors) -> Duration {
+    let written = humantime::format_duration(default).to_string();
+    let parse = |text: &str| match humantime::parse_duration(text) {
+        Ok(time) if time >= Duration::from_secs(60) => Ok(time),
+        Ok(_) => Err(format!("{text} is too short: give 1m or more")),
+        Err(error) => Err(format!("{text:?} is not a length of time ({error}): give one such as 8h or 7d")),
+    };
+    parsed(settings, key, &written, errors, parse).unwrap_or(default)
+}

@@ -1,0 +1,7 @@
+//! Who gets in, and what they may do then.
+
+mod nodes;
+mod offline;
+mod routes;
+mod sessions;
+mod tokens;
