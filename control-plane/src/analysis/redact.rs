@@ -68,7 +68,7 @@ impl Redaction {
 fn has_twins(node: &Node<'_>) -> bool {
     match &node.value {
         Value::Object(members) => {
-            let names: BTreeSet<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
+            let names: BTreeSet<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
             names.len() < members.len() || members.iter().any(|(_, member)| has_twins(member))
         }
         Value::Array(elements) => elements.iter().any(has_twins),

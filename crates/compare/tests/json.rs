@@ -94,6 +94,17 @@ fn rules_leave_out_reorder_and_allow() {
 }
 
 #[test]
+fn deep_nesting_is_compared_in_bounded_time() {
+    let nested = |inner: &str| format!("{}{inner}{}", "[".repeat(120), "]".repeat(120));
+    let rules = Rules::new(&[], &["$..*".to_owned(), "$".to_owned()], &[("$..*".to_owned(), 0.5)]).unwrap();
+    for rules in [&Rules::default(), &rules] {
+        let found = differences(&nested("1"), &nested("2"), rules);
+        assert_eq!(found, [format!("value at ${}: 1 -> 2", "[0]".repeat(120))]);
+        assert!(differences(&nested("1"), &nested("1.0"), rules).is_empty());
+    }
+}
+
+#[test]
 fn only_the_first_are_kept_and_all_are_counted() {
     let many = |value: u32| format!("[{}]", vec![value.to_string(); 20_000].join(","));
     let (left, right) = (many(1), many(2));

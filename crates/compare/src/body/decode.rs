@@ -75,7 +75,7 @@ pub fn decode(encoding: Option<&[u8]>, bytes: &[u8], max_bytes: usize) -> Result
 }
 
 fn bounded(bytes: &[u8], max_bytes: usize) -> Decoded {
-    Decoded { bytes: bytes.iter().take(max_bytes).copied().collect(), truncated: bytes.len() > max_bytes }
+    Decoded { bytes: bytes.get(..max_bytes).unwrap_or(bytes).to_vec(), truncated: bytes.len() > max_bytes }
 }
 
 /// Reads up to the bound, and says whether there was more.

@@ -4,7 +4,7 @@ use similar::{ChangeTag, TextDiff};
 
 use crate::body::Limits;
 use crate::difference::{Difference, Differences, Kind};
-use crate::json::tree::quote;
+use crate::json::tree::{beginning, quote};
 
 /// Texts with more lines than this are compared line for line instead: the time of a proper difference grows with the
 /// square of what is different.
@@ -64,9 +64,4 @@ fn note(
         primary: shown(left),
         shadow: shown(right),
     });
-}
-
-fn beginning(line: &str, max_bytes: usize) -> &str {
-    let cut = (0..=max_bytes.min(line.len())).rev().find(|at| line.is_char_boundary(*at));
-    line.get(..cut.unwrap_or_default()).unwrap_or_default()
 }

@@ -1,13 +1,13 @@
 //! The structural difference of two documents.
 
 mod arrays;
+mod members;
 mod path;
+mod same;
 
-use std::collections::HashMap;
-
-use super::number;
-use super::tree::{Node, Value};
+use super::tree::{Member, Node, Value};
 use crate::difference::{Difference, Differences, Kind};
+use members::Pairing;
 use path::Path;
 
 /// Finds the differences of two documents, and keeps the first `keep`, with values of up to about `shown_bytes`.
@@ -37,7 +37,7 @@ impl<'a> Walk<'a> {
             (Value::Array(left), Value::Array(right)) => {
                 self.arrays(left, right, primary.mark.unordered || shadow.mark.unordered);
             }
-            _ if same(primary, shadow) => {}
+            _ if same::is_same_scalar(primary, shadow) => {}
             (left, right) => {
                 let same_type = std::mem::discriminant(left) == std::mem::discriminant(right);
                 self.note(if same_type { Kind::Value } else { Kind::Type }, Some(primary), Some(shadow));
@@ -45,32 +45,17 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn objects(&mut self, primary: &'a [(String, Node<'_>)], shadow: &'a [(String, Node<'_>)]) {
-        if primary.len() == shadow.len()
-            && primary.iter().zip(shadow).all(|((left, _), (right, _))| left == right)
-        {
-            for ((name, left), (_, right)) in primary.iter().zip(shadow) {
-                self.path.within_name(name);
-                self.nodes(left, right);
-                self.path.leave();
-            }
-            return;
-        }
-        let mut rest = by_name(shadow);
+    fn objects(&mut self, primary: &'a [Member<'_>], shadow: &'a [Member<'_>]) {
+        let mut pairing = Pairing::new(shadow);
         for (name, left) in primary {
             self.path.within_name(name);
-            match rest.get_mut(name.as_str()).and_then(|values| values.pop()) {
-                Some((_, right)) => self.nodes(left, right),
+            match pairing.take(name) {
+                Some(right) => self.nodes(left, right),
                 None => self.only(Kind::Missing, left),
             }
             self.path.leave();
         }
-        let mut rest: Vec<_> = rest
-            .into_iter()
-            .flat_map(|(name, values)| values.into_iter().map(move |(index, value)| (index, name, value)))
-            .collect();
-        rest.sort_by_key(|(index, _, _)| *index);
-        for (_, name, right) in rest {
+        for (name, right) in pairing.rest() {
             self.path.within_name(name);
             self.only(Kind::Extra, right);
             self.path.leave();
@@ -106,29 +91,5 @@ impl<'a> Walk<'a> {
             primary: primary(),
             shadow: shadow(),
         });
-    }
-}
-
-/// The values of each name with their places, the first one last, for taking them off the end.
-fn by_name<'n, 'a>(members: &'n [(String, Node<'a>)]) -> HashMap<&'n str, Vec<(usize, &'n Node<'a>)>> {
-    let mut names: HashMap<&str, Vec<(usize, &Node<'_>)>> = HashMap::with_capacity(members.len());
-    for (index, (name, value)) in members.iter().enumerate().rev() {
-        names.entry(name).or_default().push((index, value));
-    }
-    names
-}
-
-/// Whether two values that are no containers are the same under their marks.
-fn same(primary: &Node<'_>, shadow: &Node<'_>) -> bool {
-    match (&primary.value, &shadow.value) {
-        (Value::Null, Value::Null) => true,
-        (Value::Bool(left), Value::Bool(right)) => left == right,
-        (Value::String(left), Value::String(right)) => left == right,
-        (Value::Number(left), Value::Number(right)) => match primary.mark.tolerance.or(shadow.mark.tolerance)
-        {
-            Some(tolerance) => number::within(left, right, tolerance),
-            None => number::same(left, right),
-        },
-        _ => false,
     }
 }

@@ -128,10 +128,10 @@ fn plain(node: &Node<'_>) -> serde_json::Value {
             .map(serde_json::Value::from)
             .or_else(|_| text.parse::<f64>().map(serde_json::Value::from))
             .unwrap_or_else(|_| (*text).into()),
-        Value::String(string) => string.as_str().into(),
+        Value::String(string) => string.as_ref().into(),
         Value::Array(elements) => elements.iter().map(plain).collect(),
         Value::Object(members) => {
-            members.iter().map(|(name, member)| (name.clone(), plain(member))).collect()
+            members.iter().map(|(name, member)| (name.as_ref().to_owned(), plain(member))).collect()
         }
     }
 }

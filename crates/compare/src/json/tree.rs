@@ -1,6 +1,9 @@
-//! A JSON document as it was written: numbers as text, names in order and as often as they came.
+//! A JSON document as it was written: numbers as text, names in order and as often as they came. Strings are borrowed from
+//! the text where nothing in them is escaped.
 
-use jiter::{Jiter, JiterError, Peek};
+use std::borrow::Cow;
+
+use jiter::{Jiter, JiterError, JsonValue, Peek};
 
 use super::rules::Mark;
 
@@ -26,12 +29,15 @@ pub enum Value<'a> {
     /// A number as written; also `NaN`, `Infinity` and `-Infinity`.
     Number(&'a str),
     /// A string, unescaped.
-    String(String),
+    String(Cow<'a, str>),
     /// The elements, in order.
     Array(Vec<Node<'a>>),
     /// The members, in order. A name may come more than once.
-    Object(Vec<(String, Node<'a>)>),
+    Object(Vec<Member<'a>>),
 }
+
+/// A name, unescaped, and its value.
+pub type Member<'a> = (Cow<'a, str>, Node<'a>);
 
 /// Why a text is not read as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,7 +73,7 @@ fn read<'a>(reader: &mut Jiter<'a>, next: Peek, depth: usize) -> Result<Node<'a>
             Value::Null
         }
         Peek::True | Peek::False => Value::Bool(reader.known_bool(next).map_err(syntax)?),
-        Peek::String => Value::String(reader.known_str().map_err(syntax)?.to_owned()),
+        Peek::String => Value::String(read_string(reader)?),
         Peek::Array => Value::Array(read_array(reader, depth)?),
         Peek::Object => Value::Object(read_object(reader, depth)?),
         _ => Value::Number(read_number(reader, next)?),
@@ -92,15 +98,37 @@ fn read_array<'a>(reader: &mut Jiter<'a>, depth: usize) -> Result<Vec<Node<'a>>,
     Ok(elements)
 }
 
-fn read_object<'a>(reader: &mut Jiter<'a>, depth: usize) -> Result<Vec<(String, Node<'a>)>, NotJson> {
+fn read_string<'a>(reader: &mut Jiter<'a>) -> Result<Cow<'a, str>, NotJson> {
+    match reader.known_value(Peek::String).map_err(syntax)? {
+        JsonValue::Str(string) => Ok(string),
+        _ => Err(NotJson::Syntax("a string is none".to_owned())),
+    }
+}
+
+fn read_object<'a>(reader: &mut Jiter<'a>, depth: usize) -> Result<Vec<Member<'a>>, NotJson> {
     let mut members = Vec::new();
-    let mut name = reader.known_object().map_err(syntax)?.map(str::to_owned);
-    while let Some(this) = name {
+    let mut start = reader.current_index();
+    let mut is_named = reader.next_object_bytes().map_err(syntax)?.is_some();
+    while is_named {
+        let name = read_name(reader.slice_to_current(start))?;
         let peek = reader.peek().map_err(syntax)?;
-        members.push((this, read(reader, peek, depth + 1)?));
-        name = reader.next_key().map_err(syntax)?.map(str::to_owned);
+        members.push((name, read(reader, peek, depth + 1)?));
+        start = reader.current_index();
+        is_named = reader.next_key_bytes().map_err(syntax)?.is_some();
     }
     Ok(members)
+}
+
+/// The name in `{"name":` or `,"name":`. The reader has passed over it, and lends names no longer than to its next step.
+fn read_name(passed: &[u8]) -> Result<Cow<'_, str>, NotJson> {
+    let mut quotes = passed.iter().enumerate().filter(|(_, byte)| **byte == b'"').map(|(at, _)| at);
+    let (first, last) = (quotes.next().unwrap_or_default(), quotes.next_back().unwrap_or_default());
+    let quoted = passed.get(first..=last).unwrap_or_default();
+    if quoted.contains(&b'\\') {
+        return read_string(&mut Jiter::new(quoted));
+    }
+    let name = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+    std::str::from_utf8(name).map(Cow::Borrowed).map_err(|error| NotJson::Syntax(error.to_string()))
 }
 
 fn syntax(error: JiterError) -> NotJson {
@@ -112,12 +140,7 @@ impl Node<'_> {
     pub fn to_text(&self, max_bytes: usize) -> String {
         let mut text = String::new();
         self.write(&mut text, max_bytes);
-        if text.len() <= max_bytes {
-            return text;
-        }
-        let cut = (0..=max_bytes).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        text.truncate(cut);
-        quote(&format!("{text}…"))
+        cut(text, max_bytes)
     }
 
     fn write(&self, text: &mut String, max_bytes: usize) {
@@ -131,15 +154,8 @@ impl Node<'_> {
             // What JSON has no number for is shown as a string, so that the text stays JSON.
             Value::Number(number) if number.ends_with(['N', 'y']) => text.push_str(&quote(number)),
             Value::Number(number) => text.push_str(number),
-            Value::String(string) => text.push_str(&quote(string)),
-            Value::Array(elements) => {
-                text.push('[');
-                for (index, element) in elements.iter().enumerate() {
-                    text.push_str(if index > 0 { "," } else { "" });
-                    element.write(text, max_bytes);
-                }
-                text.push(']');
-            }
+            Value::String(string) => text.push_str(&quote(beginning(string, max_bytes + 1))),
+            Value::Array(elements) => write_array(elements, text, max_bytes),
             Value::Object(members) => {
                 text.push('{');
                 for (index, (name, member)) in members.iter().enumerate() {
@@ -152,6 +168,39 @@ impl Node<'_> {
             }
         }
     }
+}
+
+/// Elements as the JSON text of an array, at most about `max_bytes` long, as [`Node::to_text`] writes it.
+pub fn array_text(elements: &[Node<'_>], max_bytes: usize) -> String {
+    let mut text = String::new();
+    write_array(elements, &mut text, max_bytes);
+    cut(text, max_bytes)
+}
+
+fn write_array(elements: &[Node<'_>], text: &mut String, max_bytes: usize) {
+    text.push('[');
+    for (index, element) in elements.iter().enumerate() {
+        // Beyond the bound the rest would be cut off anyway.
+        if text.len() > max_bytes {
+            return;
+        }
+        text.push_str(if index > 0 { "," } else { "" });
+        element.write(text, max_bytes);
+    }
+    text.push(']');
+}
+
+fn cut(text: String, max_bytes: usize) -> String {
+    if text.len() <= max_bytes {
+        return text;
+    }
+    quote(&format!("{}…", beginning(&text, max_bytes)))
+}
+
+/// As much of a string as fits into so many bytes.
+pub(crate) fn beginning(string: &str, max_bytes: usize) -> &str {
+    let end = (0..=max_bytes.min(string.len())).rev().find(|at| string.is_char_boundary(*at));
+    string.get(..end.unwrap_or_default()).unwrap_or_default()
 }
 
 /// A string as JSON text.
@@ -176,6 +225,34 @@ mod tests {
     fn long_values_are_cut_inside_a_string() {
         let node = parse(br#"["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]"#).unwrap();
         assert_eq!(node.to_text(6), r#""[\"aaaa…""#);
+        let node = parse("\"ü\\nüüü\"".as_bytes()).unwrap();
+        let whole = node.to_text(100);
+        assert_eq!(whole, r#""ü\nüüü""#);
+        for max_bytes in 0..whole.len() {
+            let shown: String = serde_json::from_str(&node.to_text(max_bytes)).unwrap();
+            let shown = shown.strip_suffix('…').unwrap();
+            assert!(whole.starts_with(shown) && max_bytes - shown.len() < 2, "{max_bytes}: {shown}");
+        }
+    }
+
+    #[test]
+    fn names_are_unescaped() {
+        for text in
+            [r#"{"a\"b":1,"c":2}"#, r#"{ "\u0061\"b" : 1 , "c":2}"#, "{\n\t\"a\\u0022b\":1 ,\r\"c\" :2}"]
+        {
+            let Value::Object(members) = parse(text.as_bytes()).unwrap().value else { panic!("{text}") };
+            assert_eq!(
+                members.iter().map(|(name, _)| name.as_ref()).collect::<Vec<_>>(),
+                ["a\"b", "c"],
+                "{text}"
+            );
+        }
+        assert!(
+            matches!(parse(br#"{"":{"\\":1}}"#).unwrap().value, Value::Object(members) if members.len() == 1)
+        );
+        for text in [&br#"{"\x":1}"#[..], b"{\"\xff\":1}", b"{\"\x01\":1}", br#"{"\ud800":1}"#] {
+            assert!(parse(text).is_err(), "{}", String::from_utf8_lossy(text));
+        }
     }
 
     #[test]

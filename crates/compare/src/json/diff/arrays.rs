@@ -4,9 +4,11 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::{Walk, diff, number};
+use super::Walk;
+use super::same::is_same;
 use crate::difference::Kind;
-use crate::json::tree::{Node, Value};
+use crate::json::number;
+use crate::json::tree::{Node, Value, array_text};
 
 /// Elements without a twin are tried against at most this many others, for those that only a tolerance makes the same.
 const MAX_TRIES: usize = 64;
@@ -23,10 +25,7 @@ impl<'a> Walk<'a> {
             );
         } else if !unordered && left.len() > 1 && is_shuffled(&left, &right) {
             let bytes = self.shown_bytes;
-            let shown = |nodes: &[Node<'_>]| {
-                let whole = Node { value: Value::Array(nodes.to_vec()), mark: Default::default() };
-                Some(whole.to_text(bytes))
-            };
+            let shown = |elements| Some(array_text(elements, bytes));
             self.note_text(Kind::Order, || shown(primary), || shown(shadow));
             return;
         }
@@ -69,7 +68,7 @@ fn without_ends<'n, 'a, 'b>(
 }
 
 /// What is left of both without the elements that have a twin anywhere on the other side.
-fn without_twins<'n, 'a, 'b>(
+pub(super) fn without_twins<'n, 'a, 'b>(
     left: &'n [Node<'a>],
     right: &'n [Node<'b>],
 ) -> (Elements<'n, 'a>, Elements<'n, 'b>) {
@@ -99,11 +98,13 @@ fn take_same(node: &Node<'_>, candidates: &mut Vec<usize>, right: &[Node<'_>]) -
     Some(candidates.remove(candidates.len() - 1 - place))
 }
 
-fn is_same(left: &Node<'_>, right: &Node<'_>) -> bool {
-    diff(left, right, 0, 0).is_empty()
-}
-
+/// Whether these elements, as many on both sides, are the same in another order.
 fn is_shuffled(left: &[(usize, &Node<'_>)], right: &[(usize, &Node<'_>)]) -> bool {
+    // Mostly they are not, and then the first one mostly has no twin.
+    let has_twin = |(_, node): &(usize, &Node<'_>)| right.iter().any(|(_, other)| is_same(node, other));
+    if !left.first().is_some_and(has_twin) {
+        return false;
+    }
     let prints = |elements: &[(usize, &Node<'_>)]| {
         let mut prints: Vec<u64> = elements.iter().map(|(_, node)| fingerprint(node)).collect();
         prints.sort_unstable();
@@ -122,7 +123,10 @@ fn fingerprint(node: &Node<'_>) -> u64 {
         Value::Null => 0_u8.hash(&mut hasher),
         Value::Bool(bool) => (1_u8, bool).hash(&mut hasher),
         Value::Number(_) if node.mark.tolerance.is_some() => 2_u8.hash(&mut hasher),
-        Value::Number(text) => (2_u8, number::canonical(text)).hash(&mut hasher),
+        Value::Number(text) => {
+            2_u8.hash(&mut hasher);
+            number::hash(text, &mut hasher);
+        }
         Value::String(string) => (3_u8, string).hash(&mut hasher),
         Value::Array(elements) if node.mark.unordered => {
             (4_u8, sum(elements.iter().map(fingerprint))).hash(&mut hasher);
