@@ -115,22 +115,23 @@ pub(super) async fn sweep(
     at_most: i64,
 ) -> Result<(), StoreError> {
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::query("DELETE FROM pair WHERE id IN (SELECT id FROM pair WHERE seen_ms < $1 LIMIT $2)")
-        .bind(before_ms)
-        .bind(at_most)
-        .execute(&mut *transaction)
-        .await?;
-    sqlx::query(
-        "DELETE FROM pair WHERE id IN (SELECT id FROM \
+    let old = "DELETE FROM pair WHERE id IN (SELECT id FROM pair WHERE seen_ms < $1 LIMIT $2) RETURNING id";
+    let mut swept =
+        sqlx::query_scalar::<_, i64>(old).bind(before_ms).bind(at_most).fetch_all(&mut *transaction).await?;
+    let too_many = "DELETE FROM pair WHERE id IN (SELECT id FROM \
          (SELECT id, ROW_NUMBER() OVER (PARTITION BY shadow, outcome ORDER BY id DESC) AS place FROM pair) AS placed \
-         WHERE place > $1)",
-    )
-    .bind(signed(retention.pairs))
-    .execute(&mut *transaction)
-    .await?;
-    sqlx::query("DELETE FROM pair_field WHERE pair_id NOT IN (SELECT id FROM pair)")
-        .execute(&mut *transaction)
-        .await?;
+         WHERE place > $1) RETURNING id";
+    let kept = signed(retention.pairs);
+    swept.extend(sqlx::query_scalar::<_, i64>(too_many).bind(kept).fetch_all(&mut *transaction).await?);
+    for some in swept.chunks(10_000) {
+        let mut query = QueryBuilder::<Sqlite>::new("DELETE FROM pair_field WHERE pair_id IN (");
+        let mut list = query.separated(", ");
+        for id in some {
+            list.push_bind(id);
+        }
+        query.push(")");
+        query.build().execute(&mut *transaction).await?;
+    }
     transaction.commit().await?;
     Ok(())
 }
@@ -158,8 +159,9 @@ impl Telemetry {
             query.push(" AND pair = ").push_bind(pair);
         }
         if let Some(field) = &wanted.field {
+            // Pair by pair, newest first, until there are enough: there is no way from a field to its pairs.
             query
-                .push(" AND id IN (SELECT pair_id FROM pair_field WHERE field = ")
+                .push(" AND EXISTS (SELECT 1 FROM pair_field WHERE pair_id = pair.id AND field = ")
                 .push_bind(field)
                 .push(")");
         }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqlitePool};
+use umbra_resource::Kind;
 
 use crate::model::tally::{Tally, Traffic};
 use crate::model::window::{Span, Stretch};
@@ -273,6 +274,15 @@ impl Telemetry {
             "DELETE FROM tally WHERE span_ms = 0 AND EXISTS \
              (SELECT 1 FROM epoch WHERE epoch.shadow = tally.shadow AND epoch.epoch > tally.epoch)",
         )
+        .execute(&self.pool)
+        .await?;
+        // A shadow that was deleted, once the last window of it is gone.
+        sqlx::query(
+            "DELETE FROM tally WHERE span_ms = 0 \
+             AND NOT EXISTS (SELECT 1 FROM resource WHERE kind = $1 AND name = tally.shadow) \
+             AND NOT EXISTS (SELECT 1 FROM tally AS recent WHERE recent.shadow = tally.shadow AND recent.span_ms > 0)",
+        )
+        .bind(Kind::Shadow.as_str())
         .execute(&self.pool)
         .await?;
         sqlx::query("DELETE FROM reporter WHERE seen_ms < $1")

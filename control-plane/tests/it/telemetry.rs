@@ -21,6 +21,9 @@ use umbra_wire::telemetry::{EndpointReport, Report, ShadowReport, encode};
 
 use crate::support::soon;
 
+/// Behind a shadow of which the answers are compared word for word.
+pub(crate) const IN_FULL: &str = "  compare: {body: full}\n";
+
 /// A worker of an Envoy.
 pub(crate) struct Worker {
     client: TelemetryServiceClient<Channel>,

@@ -113,6 +113,18 @@ fn only_the_first_are_kept_and_all_are_counted() {
     assert_eq!(found.first.first().unwrap().path, "$[*]");
 }
 
+/// Arrays that ask twice at every level whether their elements are the same would never come to an end here.
+#[test]
+fn what_nests_to_the_bound_is_compared_in_time() {
+    let deep = |inner: &str| format!("{}{inner}{}", "[".repeat(128), "]".repeat(128));
+    let everywhere = || vec!["$..*".to_owned()];
+    let tolerance = [("$..*".to_owned(), 0.5)];
+    for rules in [Rules::default(), Rules::new(&[], &everywhere(), &tolerance).unwrap()] {
+        assert_eq!(differences(&deep("1"), &deep("2"), &rules).len(), 1);
+        assert!(differences(&deep("1"), &deep("1.0"), &rules).is_empty());
+    }
+}
+
 fn json() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),

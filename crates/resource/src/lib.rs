@@ -10,8 +10,9 @@
 //! 3. [`ResourceSet::compile`] writes the policy of one node; [`explain::explain`] says what a request would get.
 //!
 //! Pure: no IO, no clock, no randomness. Nothing that comes from outside can panic it. It does not store
-//! anything, and it compares no responses: `compare` and `gates` are read and checked here and used elsewhere.
+//! anything, and it compares no responses: [`asked`] says how `compare` and `gates` want it done.
 
+pub mod asked;
 pub mod explain;
 mod input;
 pub mod manifest;

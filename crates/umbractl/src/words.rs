@@ -183,7 +183,7 @@ pub(crate) fn age(now: SystemTime, at: Option<&str>) -> String {
 }
 
 /// `1 node`, `2 nodes`.
-pub(crate) fn count(number: usize, thing: &str) -> String {
+pub(crate) fn count(number: u64, thing: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {thing}{plural}")
 }

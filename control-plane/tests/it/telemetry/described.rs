@@ -12,7 +12,7 @@ use umbra_control_plane::api::schema::verdict::VerdictDocument;
 use umbra_control_plane::api::schema::words::{KindWord, OutcomeWord};
 use umbra_wire::telemetry::answer::SampledAnswer;
 
-use super::{Worker, answer, differs, report};
+use super::{IN_FULL, Worker, answer, differs, report};
 use crate::openapi::properties;
 use crate::support::{CHECKOUT, TestServer, folder};
 
@@ -60,7 +60,7 @@ impl Described {
 async fn answers_about_evidence_are_as_described() {
     let folder = folder();
     let server = TestServer::start(folder.path()).await;
-    server.api.apply(CHECKOUT).await;
+    server.api.apply(&format!("{CHECKOUT}{IN_FULL}")).await;
     let mut described = Described::by(&server).await;
 
     let [report_of_nothing, ..] = described.check(&server).await;
@@ -82,7 +82,8 @@ async fn answers_about_evidence_are_as_described() {
     assert_eq!(verdict["verdict"], "no-go");
     assert!(verdict["reasons"][0]["carriers"][0]["field"].is_string());
 
-    let with_control = "  control: {cluster: checkout-v1}\n  compare: {redact: {fields: [\"$.price\"]}}\n";
+    let with_control =
+        "  control: {cluster: checkout-v1}\n  compare: {body: full, redact: {fields: [\"$.price\"]}}\n";
     server.api.apply(&format!("{CHECKOUT}{with_control}")).await;
     let mut sent = report(1, 21, 30);
     sent.policy_revision = 2;
@@ -106,7 +107,7 @@ async fn answers_about_evidence_are_as_described() {
     assert!(of("/cart/9002")["primary"]["body"]["left_out"].is_string());
     assert_eq!(of("/cart/9003")["shadow"].get("status"), None);
 
-    server.api.apply(&format!("{CHECKOUT}  compare: {{body: digest}}\n")).await;
+    server.api.apply(CHECKOUT).await;
     let mut sent = super::report(1, 22, 30);
     sent.policy_revision = 3;
     differs(&mut sent, 9_004, "a", "b");

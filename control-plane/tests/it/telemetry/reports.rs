@@ -3,7 +3,7 @@
 use serde_json::json;
 use umbra_compare::outcome::Outcome;
 
-use super::{Worker, differs, report};
+use super::{IN_FULL, Worker, differs, report};
 use crate::support::{CHECKOUT, TestServer, folder};
 
 const REPORT: &str = "/api/v1/shadows/checkout-v2/report";
@@ -13,7 +13,7 @@ const PAIRS: &str = "/api/v1/shadows/checkout-v2/pairs";
 async fn a_report_is_counted_once_however_often_it_is_sent() {
     let folder = folder();
     let server = TestServer::start(folder.path()).await;
-    server.api.apply(CHECKOUT).await;
+    server.api.apply(&format!("{CHECKOUT}{IN_FULL}")).await;
     let mut worker = Worker::at(server.xds);
     for (instance, sequence, acknowledged) in [
         (1, 1, 1),
@@ -51,7 +51,7 @@ async fn a_report_is_counted_once_however_often_it_is_sent() {
 async fn workers_that_report_at_once_are_all_counted() {
     let folder = folder();
     let server = TestServer::start(folder.path()).await;
-    server.api.apply(CHECKOUT).await;
+    server.api.apply(&format!("{CHECKOUT}{IN_FULL}")).await;
     let workers = (1..=40_u64).map(|instance| {
         let mut worker = Worker::at(server.xds);
         tokio::spawn(async move {
@@ -70,7 +70,7 @@ async fn workers_that_report_at_once_are_all_counted() {
 async fn a_verdict_names_the_field_and_the_pairs_that_show_it() {
     let folder = folder();
     let server = TestServer::start(folder.path()).await;
-    server.api.apply(CHECKOUT).await;
+    server.api.apply(&format!("{CHECKOUT}{IN_FULL}")).await;
     let verdict = server.api.get("/api/v1/shadows/checkout-v2/verdict").await;
     assert_eq!((&verdict["verdict"], &verdict["pairs"]), (&json!("not-enough-evidence"), &json!(0)));
 
@@ -117,7 +117,7 @@ async fn a_verdict_names_the_field_and_the_pairs_that_show_it() {
 async fn pairs_come_in_pages_newest_first() {
     let folder = folder();
     let server = TestServer::start(folder.path()).await;
-    server.api.apply(CHECKOUT).await;
+    server.api.apply(&format!("{CHECKOUT}{IN_FULL}")).await;
     let mut worker = Worker::at(server.xds);
     let mut report = report(1, 1, 30);
     for number in 0..30 {
@@ -156,12 +156,18 @@ async fn pairs_come_in_pages_newest_first() {
 async fn evidence_begins_anew_when_older_pairs_cannot_be_compared() {
     let folder = folder();
     let server = TestServer::start(folder.path()).await;
-    server.api.apply(CHECKOUT).await;
+    server.api.apply(&format!("{CHECKOUT}{IN_FULL}")).await;
     let mut worker = Worker::at(server.xds);
     worker.send(&report(1, 1, 10)).await.unwrap();
     server.api.valve(50.0).await;
     assert_eq!(server.api.get(REPORT).await["mirrored"], 10, "a valve changes nothing about the pairs");
-    server.api.apply(&CHECKOUT.replace("target: {cluster: checkout-v2}", "target: {cluster: v3}")).await;
+    server
+        .api
+        .apply(
+            &format!("{CHECKOUT}{IN_FULL}")
+                .replace("target: {cluster: checkout-v2}", "target: {cluster: v3}"),
+        )
+        .await;
     assert_eq!(server.api.get(REPORT).await["mirrored"], 0);
     // A worker that has not heard of it yet.
     worker.send(&report(1, 2, 10)).await.unwrap();
@@ -186,7 +192,7 @@ async fn a_shadow_that_does_not_answer_is_spoken_of_in_words() {
     ] {
         let folder = folder();
         let server = TestServer::start(folder.path()).await;
-        server.api.apply(CHECKOUT).await;
+        server.api.apply(&format!("{CHECKOUT}{IN_FULL}")).await;
         let mut sent = report(1, 1, 0);
         let shadow = sent.shadows.get_mut("checkout-v2").unwrap();
         shadow.mirrored = 900;

@@ -8,6 +8,7 @@ use crate::support::{CHECKOUT, folder};
 
 const REDACTING: &str = r#"
   compare:
+    body: full
     headers: [x-key]
     redact: {fields: ["$.user.ssn", "$..token"], headers: [X-Key]}
 "#;

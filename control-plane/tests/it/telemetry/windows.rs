@@ -5,12 +5,13 @@ use tokio::sync::oneshot;
 use umbra_control_plane::intake::committer::{Committer, Pair, Part, Prepared};
 use umbra_control_plane::intake::metrics::IntakeMetrics;
 use umbra_control_plane::model::audit::Origin;
-use umbra_control_plane::model::command::Command;
+use umbra_control_plane::model::command::{Command, Precondition};
 use umbra_control_plane::model::window::{Span, Stretch, cover};
 use umbra_control_plane::store::metrics::StoreMetrics;
 use umbra_control_plane::store::pairs::{NewPair, PairQuery};
 use umbra_control_plane::store::telemetry::{Retention, Telemetry};
 use umbra_control_plane::store::{DatabaseUrl, Store};
+use umbra_resource::Kind;
 
 use super::report;
 use crate::support::{CHECKOUT, database, folder};
@@ -70,6 +71,10 @@ impl Bench {
         pairs
     }
 
+    async fn execute(&self, command: Command) {
+        self.store.execute(command, Origin::default()).await.unwrap();
+    }
+
     async fn sweep(&self, now_ms: u64) {
         while self.telemetry.sweep(&self.retention, now_ms).await.unwrap() {}
     }
@@ -87,6 +92,13 @@ async fn fine_windows_add_up_to_coarse_ones_and_go_before_them() {
     let end = START + minutes * 60_000;
     assert_eq!(bench.mirrored(&[ALL]).await, minutes * 10);
     assert_eq!(bench.mirrored(&cover(START, end, 0)).await, minutes * 10);
+    let sum = async |stretch| bench.telemetry.sum("checkout-v2", 3, &[stretch]).await.unwrap();
+    let all = sum(ALL).await;
+    for span in [Span::Fine, Span::Coarse] {
+        let windows = sum(Stretch { span, from_ms: START, until_ms: end }).await;
+        assert_eq!(windows.traffic, all.traffic, "{span:?}");
+        assert_eq!(windows.endpoints, all.endpoints, "{span:?}");
+    }
     for (since, until) in [(5, 9), (5, 11), (0, 10), (59, 601), (601, 2_000)] {
         let stretches = cover(START + since * 60_000, START + until * 60_000, 0);
         assert_eq!(bench.mirrored(&stretches).await, (until - since) * 10, "{since} to {until}");
@@ -98,9 +110,15 @@ async fn fine_windows_add_up_to_coarse_ones_and_go_before_them() {
     assert_eq!(bench.mirrored(&fine(0, 16 * 60 - 1)).await, 0, "older than a day");
     assert_eq!(bench.mirrored(&fine(16 * 60, minutes)).await, 24 * 60 * 10);
     assert_eq!(bench.mirrored(&cover(START, end, end - DAY)).await, minutes * 10);
+    let resources = umbra_resource::from_yaml(CHECKOUT).unwrap();
+    bench.execute(Command::Apply { resources, dry_run: false }).await;
     bench.sweep(end + 31 * DAY).await;
     assert_eq!(bench.mirrored(&cover(START, end, end)).await, 0);
     assert_eq!(bench.mirrored(&[ALL]).await, minutes * 10, "the evidence stays");
+    let (kind, name) = (Kind::Shadow, "checkout-v2".to_owned());
+    bench.execute(Command::Delete { kind, name, precondition: Precondition::None }).await;
+    bench.sweep(end + 31 * DAY).await;
+    assert_eq!(bench.mirrored(&[ALL]).await, 0, "nobody can ask for it");
     bench.store.close().await;
 }
 
@@ -139,7 +157,7 @@ async fn evidence_that_began_anew_is_not_kept() {
         let yaml = CHECKOUT.replace("cluster: checkout-v2", target);
         let resources = umbra_resource::from_yaml(&yaml).unwrap();
         let command = Command::Apply { resources, dry_run: false };
-        bench.store.execute(command, Origin::default()).await.unwrap();
+        bench.execute(command).await;
     }
     let epochs = bench.telemetry.epochs().await.unwrap();
     let epochs: Vec<u64> = epochs["checkout-v2"].iter().map(|(epoch, _)| *epoch).collect();

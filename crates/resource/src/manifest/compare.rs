@@ -40,12 +40,13 @@ pub struct Compare {
 }
 
 /// What is looked at of the bodies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BodyComparison {
     /// Their structure, field by field.
     Full,
-    /// Whether they are the same bytes.
+    /// Whether they are the same bytes. Bodies leave the node only where somebody wrote so.
+    #[default]
     Digest,
     /// Nothing.
     None,

@@ -115,15 +115,15 @@ fn copy(request: &CopyRequest) -> CopySpec {
     }
 }
 
-/// Every shadowed request is compared, by digests: bodies leave the node only where somebody wrote so.
+/// Every shadowed request is compared unless somebody wrote otherwise.
 fn compare(compare: Option<&Compare>) -> CompareSpec {
     let percent = compare.and_then(|compare| compare.percent);
     CompareSpec {
         share_ppm: percent.map_or(WHOLE_PPM, |percent| percent.ppm()),
-        body: match compare.and_then(|compare| compare.body) {
-            Some(BodyComparison::Full) => BodySpec::Full,
-            None | Some(BodyComparison::Digest) => BodySpec::Digest,
-            Some(BodyComparison::None) => BodySpec::None,
+        body: match compare.and_then(|compare| compare.body).unwrap_or_default() {
+            BodyComparison::Full => BodySpec::Full,
+            BodyComparison::Digest => BodySpec::Digest,
+            BodyComparison::None => BodySpec::None,
         },
         max_body_bytes: compare.and_then(|compare| compare.max_body_bytes).unwrap_or(DEFAULT_MAX_BODY_BYTES),
         headers: compare

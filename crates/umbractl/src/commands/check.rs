@@ -32,10 +32,10 @@ pub(super) fn run(files: &Files, output: &Output) -> Result<Outcome, Failure> {
     let report = Report { valid: problems.is_empty(), resources, problems };
     output.show(&report, || {
         if report.valid {
-            return format!("{}: no problem found", count(report.resources, "resource"));
+            return format!("{}: no problem found", count(report.resources as u64, "resource"));
         }
         let mut lines: Vec<_> = report.problems.iter().map(ToString::to_string).collect();
-        lines.push(format!("{} found", count(report.problems.len(), "problem")));
+        lines.push(format!("{} found", count(report.problems.len() as u64, "problem")));
         lines.join("\n")
     })?;
     Ok(if report.valid { Outcome::Yes } else { Outcome::No })

@@ -111,6 +111,6 @@ fn text(report: &Report) -> String {
     if more > 0 {
         lines.push(format!("and {more} more"));
     }
-    lines.push(format!("{}, compared as {}", count(report.total, "difference"), report.compared_as));
+    lines.push(format!("{}, compared as {}", count(report.total as u64, "difference"), report.compared_as));
     lines.join("\n")
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use umbra_compare::report::words;
 use umbra_resource::Kind;
 
 use super::suggest;
@@ -49,7 +50,7 @@ fn text(report: &Report) -> String {
         "Shadow/{}: {} mirrored, {} sent, {} compared, evidence since {}",
         report.shadow,
         report.mirrored,
-        count(usize::try_from(report.sent).unwrap_or(usize::MAX), "request"),
+        count(report.sent, "request"),
         report.answers.compared,
         report.evidence_since.as_deref().unwrap_or("the first pair"),
     );
@@ -96,7 +97,7 @@ fn row(name: &str, pairs: u64, counts: &Counts, latency: &Latencies) -> Vec<Stri
 }
 
 fn percent(share: Option<f64>) -> String {
-    share.map_or("?".to_owned(), |share| format!("{:.2}%", share * 100.0))
+    share.map_or("?".to_owned(), words::percent)
 }
 
 fn fields(endpoints: &[EndpointCounts]) -> String {

@@ -118,8 +118,8 @@ fn text(status: &Status, now: SystemTime) -> String {
         status.version.name,
         status.version.version,
         status.server,
-        count(*shadows, "shadow"),
-        count(*nodes, "node"),
+        count(*shadows as u64, "shadow"),
+        count(*nodes as u64, "node"),
     );
     if !status.shadows.is_empty() {
         text.push('\n');

@@ -12,7 +12,6 @@ use crate::{
     client::{Client, answer::Verdict},
     failure::{Failure, Outcome},
     output::Output,
-    words::count,
 };
 
 /// How often the control plane is asked again: filters report once a second.
@@ -70,14 +69,6 @@ fn text(verdict: &Verdict) -> String {
         let state = if reason.state == "fail" { "FAIL" } else { &reason.state };
         // Writing to a string does not fail.
         let _ = writeln!(text, "{state}  {}: {}", reason.gate, reason.words);
-        for carrier in &reason.carriers {
-            let field = match (&carrier.field, &carrier.kind) {
-                (Some(field), Some(kind)) => format!(" {field} ({kind})"),
-                _ => String::new(),
-            };
-            let of = count(usize::try_from(carrier.of).unwrap_or(usize::MAX), "pair");
-            let _ = writeln!(text, "      {}{field}: {} of {of}", carrier.endpoint, carrier.pairs);
-        }
         if !reason.examples.is_empty() {
             let _ = writeln!(text, "      such as {}", reason.examples.join(", "));
         }

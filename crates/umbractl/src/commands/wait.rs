@@ -106,7 +106,7 @@ impl fmt::Display for Waited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let after = self.after_ms;
         if self.in_effect {
-            writeln!(f, "in effect on {} after {after} ms", count(self.synced, "node"))?;
+            writeln!(f, "in effect on {} after {after} ms", count(self.synced as u64, "node"))?;
         } else if self.connected == 0 {
             writeln!(f, "not in effect: no node is connected after {after} ms")?;
         } else {
@@ -114,7 +114,7 @@ impl fmt::Display for Waited {
                 f,
                 "not in effect on {} of {} after {after} ms",
                 self.pending.len(),
-                count(self.connected, "node")
+                count(self.connected as u64, "node")
             )?;
         }
         for pending in &self.pending {

@@ -17,7 +17,7 @@ fn verdict(answer: &str) -> Value {
             {
                 "gate": "max_body_mismatch", "state": "fail", "observed": 0.05, "limit": 0.005,
                 "interval": [0.041, 0.06], "more_pairs": null, "endpoint": null,
-                "words": "the shadow's answer differs on 5 % of the pairs",
+                "words": "the shadow's answer differs on 5 % of the pairs: GET /cart/{id} $.price (type) on 400 of 8,000 pairs",
                 "carriers": [{"endpoint": "GET /cart/{id}", "field": "$.price", "kind": "type", "pairs": 400, "of": 8000}],
                 "examples": ["0000083b"],
             },

@@ -16,7 +16,7 @@ const MEMBERS: [(&str, &[&str]); 10] = [
     ("umbra-audit", &[]),
     ("umbra-policy", &[]),
     ("umbra-compare", &[]),
-    ("umbra-resource", &["umbra-policy"]),
+    ("umbra-resource", &["umbra-policy", "umbra-compare"]),
     ("umbra-wire", &["umbra-policy", "umbra-compare"]),
     ("umbra-filter", &["umbra-policy", "umbra-compare", "umbra-resource", "umbra-wire"]),
     (

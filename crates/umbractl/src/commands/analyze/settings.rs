@@ -2,18 +2,12 @@
 
 use std::path::Path;
 
-use umbra_compare::{
-    answer::Choice,
-    body::Limits,
-    endpoint::Endpoints,
-    gates::{Gates, LatencyLimit, Noise},
-    json::rules::Rules,
-};
+use umbra_compare::{answer::Choice, endpoint::Endpoints, gates::Gates};
 use umbra_resource::{
-    Resource,
+    Resource, asked,
     manifest::{
-        compare::{BodyComparison, Compare, Noise as NoiseName},
-        gates::{Gates as GatesManifest, LatencyRatio},
+        compare::{BodyComparison, Compare},
+        gates::Gates as GatesManifest,
         shadow::ShadowSpec,
     },
 };
@@ -64,54 +58,16 @@ impl Settings {
 }
 
 fn settings(compare: &Compare, gates: &GatesManifest) -> Result<Settings, Failure> {
-    let tolerance: Vec<_> =
-        compare.tolerance.iter().map(|tolerance| (tolerance.path.clone(), tolerance.absolute)).collect();
-    let rules = Rules::new(&compare.ignore, &compare.unordered, &tolerance)
-        .map_err(|error| Failure::error(format!("spec.compare.{error}")))?;
+    // The bodies are at hand.
     let bodies = compare.body.unwrap_or(BodyComparison::Full);
-    let mut wanted = self::gates(gates);
-    if compare.noise == Some(NoiseName::Diffy) {
-        wanted.noise = Noise::Diffy;
-    }
-    // Where nothing is compared, the default limit on it would stay open for ever. One that is asked for does.
-    let nothing_compared = bodies == BodyComparison::None && compare.headers.is_empty();
-    if nothing_compared && gates.max_body_mismatch.is_none() {
-        wanted.max_body_mismatch = None;
-    }
     Ok(Settings {
-        choice: Choice {
-            headers: compare.headers.iter().map(|name| name.to_ascii_lowercase()).collect(),
-            rules,
-            limits: Limits::default(),
-            digests: bodies == BodyComparison::Digest,
-        },
-        gates: wanted,
+        choice: asked::choice(compare, bodies)
+            .map_err(|error| Failure::error(format!("spec.compare.{error}")))?,
+        gates: asked::gates(compare, gates),
         endpoints: Endpoints::new(&compare.endpoints),
         bodies: bodies != BodyComparison::None,
         max_body_bytes: compare
             .max_body_bytes
             .map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
     })
-}
-
-fn gates(manifest: &GatesManifest) -> Gates {
-    let defaults = Gates::default();
-    let duration_ms = manifest.min_duration.as_ref().map(|span| span.duration().as_millis());
-    Gates {
-        min_pairs: manifest.min_pairs.unwrap_or(defaults.min_pairs),
-        min_duration_ms: duration_ms
-            .map_or(defaults.min_duration_ms, |ms| u64::try_from(ms).unwrap_or(u64::MAX)),
-        max_error_excess: manifest.max_error_excess.or(defaults.max_error_excess),
-        max_status_mismatch: manifest.max_status_mismatch.or(defaults.max_status_mismatch),
-        max_body_mismatch: manifest.max_body_mismatch.or(defaults.max_body_mismatch),
-        max_latency_ratio: manifest.max_latency_ratio.as_ref().map_or(defaults.max_latency_ratio, limits),
-        ..defaults
-    }
-}
-
-fn limits(ratio: &LatencyRatio) -> Vec<LatencyLimit> {
-    [(50, ratio.p50), (95, ratio.p95), (99, ratio.p99)]
-        .into_iter()
-        .filter_map(|(percentile, limit)| Some(LatencyLimit { percentile, limit: limit? }))
-        .collect()
 }
