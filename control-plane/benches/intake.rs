@@ -1,7 +1,7 @@
 //! How much telemetry one core takes in: `cargo bench -p umbra-control-plane --bench intake`.
 //!
 //! Prints reports a second (checked, added up, committed and synced, in transactions as large as they come under load)
-//! and pairs a second (looked at, redacted and written as JSON).
+//! and pairs a second (looked at, redacted and written as JSON). With `UMBRA_BENCH_JSON=FILE` they are kept as JSON as well.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -48,12 +48,19 @@ fn main() {
         "reports: {rate:.0}/s of {bytes} bytes, {:.0} pairs counted/s",
         rate * (ENDPOINTS * PAIRS) as f64
     );
-    for kilobytes in [2, 20] {
-        let took = looks(kilobytes * 1_024);
-        println!(
-            "pairs looked at, {kilobytes} KB of JSON that differs: {:.0}/s",
-            f64::from(LOOKS) / took.as_secs_f64()
-        );
+    let looked = [2, 20].map(|kilobytes| {
+        let pairs = f64::from(LOOKS) / looks(kilobytes * 1_024).as_secs_f64();
+        println!("pairs looked at, {kilobytes} KB of JSON that differs: {pairs:.0}/s");
+        serde_json::json!({"kilobytes": kilobytes, "pairs_per_second": pairs})
+    });
+    if let Some(file) = std::env::var_os("UMBRA_BENCH_JSON") {
+        let figures = serde_json::json!({
+            "report_bytes": bytes,
+            "reports_per_second": rate,
+            "pairs_counted_per_second": rate * (ENDPOINTS * PAIRS) as f64,
+            "looked_at": looked,
+        });
+        std::fs::write(file, figures.to_string()).unwrap();
     }
 }
 
@@ -127,7 +134,7 @@ fn report(instance: u64) -> Report {
 
 fn looks(bytes: usize) -> Duration {
     let manifest = r#"{"apiVersion":"umbra/v1","kind":"Shadow","metadata":{"name":"a"},"spec":{"stamps":["a"],
-        "target":{"cluster":"a"},"compare":{"ignore":["$..at"],"redact":{"fields":["$..secret"]}}}}"#;
+        "target":{"cluster":"a"},"compare":{"body":"full","ignore":["$..at"],"redact":{"fields":["$..secret"]}}}}"#;
     let resources = umbra_resource::from_json(manifest).unwrap();
     let [Resource::Shadow(shadow)] = resources.as_slice() else { unreachable!() };
     let plan = Plan::of(&shadow.spec).unwrap();

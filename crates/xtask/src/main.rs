@@ -24,6 +24,7 @@ mod tools;
 mod validate;
 mod wasm;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -57,14 +58,17 @@ enum Task {
     Check,
     /// Run every check, every test and the demo
     Ci,
-    /// Print the numbers: decide(), the module's size, Envoy's CPU per request without and with Umbra
+    /// Print the numbers: decide(), comparing JSON, intake, the module's size, Envoy's CPU per request and telemetry
     Bench {
         /// How many times each setup is measured, in turn
         #[arg(long, default_value_t = 5)]
         rounds: u32,
         /// How long each measurement takes
-        #[arg(long, default_value_t = 5)]
+        #[arg(long, default_value_t = 3)]
         seconds: u32,
+        /// Where the numbers are kept as JSON; target/bench.json if left out
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
     },
     /// Validate every configuration under envoy/ with each Envoy
     Validate,
@@ -117,7 +121,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test => in_steps(|steps| test::all(&checkout, steps)),
         Task::Check => in_steps(|steps| ci::check(&checkout, steps)),
         Task::Ci => in_steps(|steps| ci::all(&checkout, steps)),
-        Task::Bench { rounds, seconds } => bench::measure(&checkout, rounds, seconds),
+        Task::Bench { rounds, seconds, json } => bench::measure(&checkout, rounds, seconds, json.as_deref()),
         Task::Validate => validate::all(&checkout),
         Task::Filter => filter::build(&checkout).map(drop),
         Task::Tools => tools::install(&checkout),

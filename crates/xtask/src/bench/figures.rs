@@ -1,6 +1,7 @@
 //! What the measurements add up to: medians, spreads, and ratios to an Envoy without anything.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::setups::Setup;
 use crate::say;
@@ -10,17 +11,47 @@ use crate::say;
 pub(crate) struct Figures {
     /// The size of the module that ships.
     module_bytes: u64,
-    /// One for each setup; the first is what the others are compared with.
+    /// Comparing JSON beside parsing it, as its own benchmark keeps it.
+    json: Value,
+    /// What one core takes in, as its own benchmark keeps it.
+    intake: Value,
+    /// One for each setup.
     setups: Vec<SetupFigures>,
+    /// One for each setup with a control plane.
+    telemetry: Vec<TelemetryFigures>,
+}
+
+/// What one setup came to.
+#[derive(Debug, Clone)]
+pub(crate) struct SetupRounds {
+    /// Which.
+    pub(crate) setup: Setup,
+    /// Envoy's CPU time per request, in microseconds, round by round.
+    pub(crate) cpu_us: Vec<f64>,
+}
+
+/// What an Envoy sent to its control plane while everything was mirrored.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct TelemetryFigures {
+    /// The setup.
+    pub(crate) name: &'static str,
+    /// Bytes on the connection, as Envoy counts them: reports, the policy's acknowledgements, and HTTP/2.
+    pub(crate) bytes: u64,
+    /// Meanwhile mirrored requests.
+    pub(crate) requests: u64,
+    /// How fast they came while there was load. Reports go by the second, so that fewer bytes fall on one of many.
+    pub(crate) requests_per_second: f64,
 }
 
 #[derive(Debug, Serialize)]
 struct SetupFigures {
     name: &'static str,
+    /// What it is compared with.
+    base: &'static str,
     /// Envoy's CPU time per request, in microseconds, round by round.
     cpu_us: Vec<f64>,
     cpu_us_spread: Spread,
-    /// The same divided by the first setup's of the same round.
+    /// The same divided by the base's of the same round.
     ratio_spread: Spread,
 }
 
@@ -33,22 +64,26 @@ struct Spread {
 }
 
 impl Figures {
-    /// From the microseconds per request of each setup in each round.
-    pub(crate) fn of(measured: Vec<(Setup, Vec<f64>)>, module_bytes: u64) -> Self {
-        let base = measured.first().map(|(_, rounds)| rounds.clone()).unwrap_or_default();
-        let setups = measured
-            .into_iter()
-            .map(|(setup, cpu_us)| {
-                let ratios: Vec<f64> = cpu_us.iter().zip(&base).map(|(us, base)| us / base).collect();
-                SetupFigures {
-                    name: setup.name(),
-                    cpu_us_spread: Spread::of(&cpu_us),
-                    ratio_spread: Spread::of(&ratios),
-                    cpu_us,
-                }
-            })
-            .collect();
-        Self { module_bytes, setups }
+    /// From what was measured.
+    pub(crate) fn of(
+        measured: &[SetupRounds],
+        telemetry: Vec<TelemetryFigures>,
+        module_bytes: u64,
+        [json, intake]: [Value; 2],
+    ) -> Self {
+        let setups = measured.iter().map(|SetupRounds { setup, cpu_us }| {
+            let base = measured.iter().find(|other| other.setup == setup.base());
+            let base = base.map(|base| base.cpu_us.as_slice()).unwrap_or_default();
+            let ratios: Vec<f64> = cpu_us.iter().zip(base).map(|(us, base)| us / base).collect();
+            SetupFigures {
+                name: setup.name(),
+                base: setup.base().name(),
+                cpu_us: cpu_us.clone(),
+                cpu_us_spread: Spread::of(cpu_us),
+                ratio_spread: Spread::of(&ratios),
+            }
+        });
+        Self { module_bytes, json, intake, setups: setups.collect(), telemetry }
     }
 
     /// Prints the table.
@@ -62,6 +97,16 @@ impl Figures {
             let us = format!("{:.1} ({:.1} to {:.1})", us.median, us.least, us.most);
             let ratio = format!("{:.2} ({:.2} to {:.2})", ratio.median, ratio.least, ratio.most);
             say::line(format_args!("{:<28} {us:>24} {ratio:>24}", setup.name));
+        }
+        say::line("(ratio: to the first, and of those with JSON to the first of them)");
+        for telemetry in &self.telemetry {
+            let per_million = telemetry.bytes as f64 * 1e6 / telemetry.requests as f64;
+            say::line(format_args!(
+                "telemetry, {}: {:.1} MB per million requests at {:.0} requests/s",
+                telemetry.name,
+                per_million / 1e6,
+                telemetry.requests_per_second
+            ));
         }
     }
 }
@@ -91,8 +136,15 @@ mod tests {
 
     #[test]
     fn ratios_are_within_a_round() {
-        let figures =
-            Figures::of(vec![(Setup::Plain, vec![50.0, 100.0]), (Setup::Umbra, vec![75.0, 150.0])], 1);
-        assert_eq!(figures.setups[1].ratio_spread, Spread { median: 1.5, least: 1.5, most: 1.5 });
+        let rounds = |setup, cpu_us: [f64; 2]| SetupRounds { setup, cpu_us: cpu_us.to_vec() };
+        let measured = [
+            rounds(Setup::Plain, [50.0, 100.0]),
+            rounds(Setup::Umbra, [75.0, 150.0]),
+            rounds(Setup::NativeJson, [100.0, 100.0]),
+            rounds(Setup::Full, [125.0, 125.0]),
+        ];
+        let figures = Figures::of(&measured, Vec::new(), 1, [Value::Null, Value::Null]);
+        let ratios: Vec<f64> = figures.setups.iter().map(|setup| setup.ratio_spread.median).collect();
+        assert_eq!(ratios, [1.0, 1.5, 1.0, 1.25]);
     }
 }

@@ -14,6 +14,12 @@ use crate::{interrupt, ports, run, say};
 /// Enough to keep one worker of Envoy busy.
 const CONNECTIONS: u32 = 32;
 
+/// Where nginx answers with a few bytes of text.
+pub(crate) const SMALL: &str = "/products/1?page=2";
+
+/// Where it answers with 2 KB of JSON.
+pub(crate) const LIST: &str = "/orders";
+
 /// Where nginx answers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Upstreams {
@@ -94,28 +100,33 @@ impl Load {
         Ok(Self { _nginx: nginx, upstreams: Upstreams { primary, shadow }, seconds })
     }
 
+    /// How long a run takes, apart from its beginning.
+    pub(crate) fn seconds(&self) -> u32 {
+        self.seconds
+    }
+
     /// Where nginx answers.
     pub(crate) fn ports(&self) -> Upstreams {
         self.upstreams
     }
 
-    /// Loads the Envoy that listens on `port` and is the process `id`.
+    /// Loads the Envoy that listens on `port` and is the process `id` with requests for this path.
     ///
     /// # Errors
     /// When wrk fails or an answer was not a success.
-    pub(crate) fn run(&self, port: u16, id: u32) -> Result<Measured> {
+    pub(crate) fn run(&self, port: u16, id: u32, path: &str) -> Result<Measured> {
         // Connections to the upstreams are made before the clock starts.
-        self.wrk(port, 1)?;
+        self.wrk(port, path, 1)?;
         let before = cpu(id)?;
-        let requests = self.wrk(port, self.seconds)?;
+        let requests = self.wrk(port, path, self.seconds)?;
         Ok(Measured { requests, cpu: cpu(id)?.saturating_sub(before) })
     }
 
-    fn wrk(&self, port: u16, seconds: u32) -> Result<u64> {
+    fn wrk(&self, port: u16, path: &str, seconds: u32) -> Result<u64> {
         let mut wrk = Command::new(find("wrk").context("wrk is missing")?);
         wrk.args(["-t", "1", "-c", &CONNECTIONS.to_string(), "-d", &format!("{seconds}s")])
             .args(["-H", "authorization: Bearer token", "-H", "cookie: session=1"])
-            .arg(format!("http://127.0.0.1:{port}/products/1?page=2"));
+            .arg(format!("http://127.0.0.1:{port}{path}"));
         let said = run::capture(&mut wrk, Duration::from_secs(u64::from(seconds) + 60))?;
         if said.contains("Non-2xx") || said.contains("Socket errors") {
             bail!("not every request was answered with success:\n{said}");
@@ -136,20 +147,35 @@ fn cpu(id: u32) -> Result<Duration> {
     Ok(Duration::from_secs_f64((user + system) as f64 / rustix::param::clock_ticks_per_second() as f64))
 }
 
+/// The shadow's list has another price in a tenth of the answers.
 fn nginx(primary: u16, shadow: u16, folder: &Path) -> String {
-    let server = |port: u16| {
+    let server = |port: u16, price: &str| {
         format!(
-            "server {{ listen 127.0.0.1:{port}; location / {{ default_type text/plain; return 200 'a small answer'; }} }}"
+            "server {{ listen 127.0.0.1:{port}; \
+             location / {{ default_type text/plain; return 200 'a small answer'; }} \
+             location {LIST} {{ default_type application/json; return 200 '{}'; }} }}",
+            list(price)
         )
     };
     format!(
         "daemon off; pid {0}/nginx.pid; error_log {0}/nginx-error.log; worker_processes 1;\n\
          events {{ worker_connections 1024; }}\n\
          http {{ access_log off; keepalive_requests 100000000;\n\
+         split_clients $request_id $price {{ 10% 2; * 1; }}\n\
          client_body_temp_path {0}/t1; proxy_temp_path {0}/t2; fastcgi_temp_path {0}/t3; uwsgi_temp_path {0}/t4; scgi_temp_path {0}/t5;\n\
          {1}\n{2} }}\n",
         folder.display(),
-        server(primary),
-        server(shadow)
+        server(primary, "1"),
+        server(shadow, "$price")
     )
+}
+
+/// A list of orders, 2 KB of JSON, of which the last has this price.
+fn list(price: &str) -> String {
+    let order = |id: usize, price: &str| {
+        format!(r#"{{"id":{id},"name":"order number {id}","price":{price},"tags":["new","paid","shipped"]}}"#)
+    };
+    let mut orders: Vec<String> = (100..127).map(|id| order(id, "1")).collect();
+    orders.push(order(127, price));
+    format!("[{}]", orders.join(","))
 }
