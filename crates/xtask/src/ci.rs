@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::checkout::Checkout;
 use crate::steps::Steps;
-use crate::{codegen, console, demo, filter, run, test, tidy, validate, wasm};
+use crate::{codegen, console, demo, filter, fuzz, run, test, tidy, validate, wasm};
 
 /// Long enough for a cold build on two slow cores; it only ends one that hangs.
 const LIMIT: Duration = Duration::from_secs(45 * 60);
@@ -40,7 +40,10 @@ pub(crate) fn check(checkout: &Checkout, steps: &mut Steps) -> Result<()> {
         run::show(&mut command, LIMIT)
     };
     steps.take("components of the toolchain", || add_components(&checkout.root))?;
-    steps.take("format", || cargo(&["fmt", "--all", "--check"]))?;
+    steps.take("format", || {
+        cargo(&["fmt", "--all", "--check"])?;
+        run::show(&mut fuzz::cargo(checkout, &["fmt", "--check"]), LIMIT)
+    })?;
     steps.take("tidy", || tidy::check(checkout))?;
     steps.take("generated code", || codegen::run(true))?;
     steps.take("console", || console::build(checkout, true))?;
@@ -51,18 +54,24 @@ pub(crate) fn check(checkout: &Checkout, steps: &mut Steps) -> Result<()> {
     steps.take("clippy", || {
         cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
     })?;
+    steps.take("inputs that are kept for fuzzing", || fuzz::replay(checkout))?;
+    steps.take("clippy of the fuzz targets", || {
+        let arguments = ["clippy", "--release", "--locked", "--", "-D", "warnings"];
+        run::show(&mut fuzz::cargo(checkout, &arguments), LIMIT)
+    })?;
     steps.take("documentation", || cargo(&["doc", "--workspace", "--no-deps", "--locked"]))?;
     Ok(())
 }
 
-/// Everything, and the demo once.
+/// Everything, the demo once, and every fuzz target for as long as by itself.
 ///
 /// # Errors
 /// When a step fails.
 pub(crate) fn all(checkout: &Checkout, steps: &mut Steps) -> Result<()> {
     check(checkout, steps)?;
     test::all(checkout, steps)?;
-    steps.take("demo", || demo::play(checkout, true))
+    steps.take("demo", || demo::play(checkout, true))?;
+    steps.take("fuzz", || fuzz::look(checkout, &fuzz::Arguments::default()))
 }
 
 /// Adds clippy and rustfmt where the toolchain came without.

@@ -9,6 +9,7 @@ mod codegen;
 mod console;
 mod demo;
 mod filter;
+mod fuzz;
 mod http;
 mod interrupt;
 mod ports;
@@ -56,8 +57,10 @@ enum Task {
     Test,
     /// Run every check but the tests: format, lints, dependency rules, generated code, the filter, Envoy, documentation
     Check,
-    /// Run every check, every test and the demo
+    /// Run every check, every test, the demo and every fuzz target
     Ci,
+    /// Mutate what comes from outside, in search of what the parsers do not withstand
+    Fuzz(fuzz::Arguments),
     /// Print the numbers: decide(), comparing JSON, intake, the module's size, Envoy's CPU per request and telemetry
     Bench {
         /// How many times each setup is measured, in turn
@@ -121,6 +124,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test => in_steps(|steps| test::all(&checkout, steps)),
         Task::Check => in_steps(|steps| ci::check(&checkout, steps)),
         Task::Ci => in_steps(|steps| ci::all(&checkout, steps)),
+        Task::Fuzz(arguments) => fuzz::look(&checkout, &arguments),
         Task::Bench { rounds, seconds, json } => bench::measure(&checkout, rounds, seconds, json.as_deref()),
         Task::Validate => validate::all(&checkout),
         Task::Filter => filter::build(&checkout).map(drop),

@@ -4,6 +4,7 @@
 mod code;
 mod files;
 mod length;
+mod locks;
 mod modules;
 mod packages;
 mod pure;
@@ -21,6 +22,7 @@ use crate::say;
 pub(crate) fn check(checkout: &Checkout) -> Result<()> {
     let files = files::list(checkout)?;
     let mut breaches = packages::check(checkout)?;
+    breaches.extend(locks::check(checkout)?);
     breaches.extend(pure::check(&files));
     breaches.extend(modules::check(&files));
     breaches.extend(length::check(&files));

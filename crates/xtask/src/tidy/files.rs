@@ -25,7 +25,12 @@ impl File {
     }
 }
 
-/// Every file that git knows or would take, apart from lock files, and from those that are not text.
+/// Inputs of the fuzz targets: what stands in them nobody wrote.
+fn is_fuzz_input(path: &str) -> bool {
+    path.starts_with("fuzz/corpus/") || path.starts_with("fuzz/regressions/")
+}
+
+/// Every file that git knows or would take, apart from lock files, fuzz inputs, and those that are not text.
 ///
 /// # Errors
 /// When git does not answer.
@@ -38,7 +43,7 @@ pub(crate) fn list(checkout: &Checkout) -> Result<Vec<File>> {
     )?;
     let mut files = Vec::new();
     for path in listed.split('\0').filter(|path| !path.is_empty()) {
-        if path.ends_with("Cargo.lock") || path.ends_with("package-lock.json") {
+        if path.ends_with("Cargo.lock") || path.ends_with("package-lock.json") || is_fuzz_input(path) {
             continue;
         }
         // One that was deleted and not yet committed is listed and cannot be read.
