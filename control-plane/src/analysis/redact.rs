@@ -114,6 +114,9 @@ fn write(node: &Node<'_>, text: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
 
     fn check(body: &str, expected: Option<&str>) {
@@ -140,5 +143,45 @@ mod tests {
         check(&format!("{}\"S\"{}", "[".repeat(200), "]".repeat(200)), None);
         let redaction = Redaction::of(&Redact { fields: vec!["$.a".to_owned()], headers: vec![] }).unwrap();
         assert_eq!(redaction.body(b"1", true), None, "the beginning of 1234 is JSON too");
+    }
+
+    fn document() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![Just(json!("S")), any::<i64>().prop_map(Into::into), Just(json!(null))];
+        leaf.prop_recursive(5, 40, 4, |inner| {
+            let name = prop::sample::select(&["token", "a", "user"][..]).prop_map(str::to_owned);
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+                prop::collection::btree_map(name, inner, 0..3).prop_map(|map| map.into_iter().collect()),
+            ]
+        })
+    }
+
+    fn hidden(value: serde_json::Value) -> serde_json::Value {
+        match value {
+            serde_json::Value::Array(elements) => elements.into_iter().map(hidden).collect(),
+            serde_json::Value::Object(members) => {
+                let member = |(name, value): (String, serde_json::Value)| {
+                    let value = if name == "token" { json!(REDACTED) } else { hidden(value) };
+                    (name, value)
+                };
+                members.into_iter().map(member).collect()
+            }
+            other => other,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_has_a_hidden_name_is_replaced_and_nothing_else(document in document()) {
+            let redact = Redact { fields: vec!["$..token".to_owned()], headers: vec![] };
+            let body = Redaction::of(&redact).unwrap().body(document.to_string().as_bytes(), false).unwrap();
+            prop_assert_eq!(serde_json::from_slice::<serde_json::Value>(&body).unwrap(), hidden(document));
+        }
+
+        #[test]
+        fn any_bytes_are_searched_or_not_kept(bytes: Vec<u8>) {
+            let redact = Redact { fields: vec!["$..token".to_owned()], headers: vec![] };
+            let _ = Redaction::of(&redact).unwrap().body(&bytes, false);
+        }
     }
 }

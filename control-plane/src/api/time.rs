@@ -26,3 +26,28 @@ pub(crate) fn ms(time: SystemTime) -> u64 {
 pub(crate) fn rfc3339(ms: u64) -> String {
     humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(ms)).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_time_or_refused(text in any::<String>(), now_ms: u64) {
+            let _ = moment("since", &text, now_ms);
+        }
+
+        /// What looks like a time or a span, with numbers of any size.
+        #[test]
+        fn what_looks_like_a_time_is_one_or_refused(text in "-?[0-9]{1,20}(y|M|w|d|h|m|s|ms|us|ns| |[-:T.Z+][0-9]{0,4}){0,6}", now_ms: u64) {
+            let _ = moment("since", &text, now_ms);
+        }
+
+        #[test]
+        fn a_span_is_before_now(minutes in 0..1_000_000_u64, now_ms: u64) {
+            prop_assert_eq!(moment("since", &format!("{minutes}m"), now_ms).unwrap(), now_ms.saturating_sub(minutes * 60_000));
+        }
+    }
+}

@@ -55,3 +55,42 @@ fn fingerprint(certificate: &CertificateDer<'_>) -> String {
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    static WHOLE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let names = vec!["node.example.com".to_owned()];
+        rcgen::generate_simple_self_signed(names).unwrap().cert.der().to_vec()
+    });
+
+    fn check(der: Vec<u8>) -> Result<String, TestCaseError> {
+        let name = of(&CertificateDer::from(der));
+        prop_assert!(!name.is_empty() && name.chars().count() <= 256);
+        prop_assert!(!name.contains(char::is_control));
+        Ok(name)
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_have_a_name(der: Vec<u8>) {
+            check(der)?;
+        }
+
+        #[test]
+        fn a_damaged_certificate_has_a_name(damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4)) {
+            let mut der = WHOLE.clone();
+            for (at, byte) in &damage {
+                let at = at.index(der.len());
+                der[at] = *byte;
+            }
+            let name = check(der)?;
+            prop_assert!(!damage.is_empty() || name == "node.example.com");
+        }
+    }
+}
