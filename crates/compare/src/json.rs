@@ -2,5 +2,6 @@
 
 pub mod diff;
 pub mod number;
+pub mod path;
 pub mod rules;
 pub mod tree;

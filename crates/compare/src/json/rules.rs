@@ -5,6 +5,7 @@
 
 use serde_json_path::{JsonPath, PathElement};
 
+use super::path;
 use super::tree::{Node, Value};
 
 /// What the rules say of one value.
@@ -42,7 +43,7 @@ impl Rules {
     /// Reads the rules.
     ///
     /// # Errors
-    /// The first path that is not JSONPath, or tolerance that is not a number from 0 up.
+    /// The first path that is not taken (see [`path::read`]), or tolerance that is not a number from 0 up.
     pub fn new(
         ignore: &[String],
         unordered: &[String],
@@ -58,7 +59,7 @@ impl Rules {
             if !(*absolute >= 0.0 && absolute.is_finite()) {
                 return Err(error(format!("{absolute} is no distance: give a number from 0 up")));
             }
-            let path = JsonPath::parse(path).map_err(|cause| error(cause.to_string()))?;
+            let path = path::read(path).map_err(|cause| error(cause.to_string()))?;
             rules.tolerance.push((path, *absolute));
         }
         Ok(rules)
@@ -84,7 +85,7 @@ impl Rules {
 
 fn paths(rule: &'static str, paths: &[String]) -> Result<Vec<JsonPath>, RuleError> {
     let parse = |(index, path): (usize, &String)| {
-        JsonPath::parse(path).map_err(|cause| RuleError { rule, index, message: cause.to_string() })
+        path::read(path).map_err(|cause| RuleError { rule, index, message: cause.to_string() })
     };
     paths.iter().enumerate().map(parse).collect()
 }
@@ -145,6 +146,8 @@ mod tests {
     fn bad_rules_are_named() {
         let bad = Rules::new(&["$.a".into(), "a.b".into()], &[], &[]).unwrap_err();
         assert_eq!((bad.rule, bad.index), ("ignore", 1));
+        let bad = Rules::new(&[], &["$..*..*".into()], &[]).unwrap_err();
+        assert_eq!((bad.rule, bad.index), ("unordered", 0));
         let bad = Rules::new(&[], &[], &[("$.a".into(), -1.0)]).unwrap_err();
         assert_eq!(bad.to_string(), "tolerance[0]: -1 is no distance: give a number from 0 up");
     }

@@ -1,6 +1,8 @@
 //! Texts, numbers and the small grammars that several fields share.
 
 use serde_json::Value;
+#[cfg(feature = "yaml")]
+use umbra_compare::json::path::{self, PathError};
 
 use super::{Report, describe, shorten, suggest};
 use crate::percent::Percent;
@@ -200,12 +202,13 @@ pub(crate) fn json_path(value: Value, report: &mut Report) -> Option<String> {
     })
 }
 
-/// The whole of RFC 9535, where operators write. A node takes what the control plane has read before.
+/// To the letter, where operators write. A node takes what the control plane has read before.
 #[cfg(feature = "yaml")]
 fn well_formed(path: &str) -> Result<(), String> {
-    match serde_json_path::JsonPath::parse(path) {
+    match path::read(path) {
         Ok(_) => Ok(()),
-        Err(error) => Err(format!("`{}` is not a JSONPath: {error}", super::shorten(path))),
+        Err(PathError::Malformed(error)) => Err(format!("`{}` is not a JSONPath: {error}", shorten(path))),
+        Err(error) => Err(format!("`{}` would take too long: {error}", shorten(path))),
     }
 }
 

@@ -1,0 +1,136 @@
+//! JSONPath (RFC 9535) as far as asking it of a document takes time and memory in proportion to the document.
+//!
+//! What finds the same value many times over is not taken: each further `..` would multiply what is found by the depth
+//! of the document, each list of alternatives by their number, and `$` in a filter by the size of the document.
+
+use serde_json_path::{JsonPath, ParseError};
+
+/// The most alternatives that the brackets of a path may list, multiplied: as many times may one value be found.
+const MAX_ALTERNATIVES: usize = 8;
+
+/// A path that is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum PathError {
+    /// It is none.
+    #[error("{0}")]
+    Malformed(#[from] ParseError),
+    /// It goes into the depth more than once.
+    #[error("`..` comes {0} times: give it once at most, as in $..items[*].id")]
+    Descents(usize),
+    /// It names too many alternatives.
+    #[error(
+        "its brackets allow for {0} alternatives: give at most {MAX_ALTERNATIVES}, and the rest as paths of their own"
+    )]
+    Alternatives(usize),
+    /// A filter asks for the whole document.
+    #[error("a filter asks for `$`: give `@`, the value that the filter is asked of")]
+    Root,
+}
+
+/// Reads a path.
+///
+/// # Errors
+/// See [`PathError`].
+pub fn read(text: &str) -> Result<JsonPath, PathError> {
+    let path = JsonPath::parse(text)?;
+    let reach = Reach::of(text);
+    match reach {
+        Reach { descents: 2.., .. } => Err(PathError::Descents(reach.descents)),
+        Reach { roots: 2.., .. } => Err(PathError::Root),
+        Reach { alternatives, .. } if alternatives > MAX_ALTERNATIVES => {
+            Err(PathError::Alternatives(alternatives))
+        }
+        _ => Ok(path),
+    }
+}
+
+/// What multiplies the values that a path finds.
+#[derive(Debug, PartialEq, Eq)]
+struct Reach {
+    /// How often there is `..`.
+    descents: usize,
+    /// How often there is `$`.
+    roots: usize,
+    /// The product of how many selectors there are in each pair of brackets.
+    alternatives: usize,
+}
+
+impl Reach {
+    /// Of a path that is well-formed.
+    fn of(text: &str) -> Reach {
+        let mut reach = Reach { descents: 0, roots: 0, alternatives: 1 };
+        // For each bracket and parenthesis that is open, how many selectors or arguments it has.
+        let mut open: Vec<(char, usize)> = Vec::new();
+        let mut letters = text.chars().peekable();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '\'' | '"' => skip_string(letter, &mut letters),
+                '$' => reach.roots += 1,
+                '.' if letters.next_if_eq(&'.').is_some() => reach.descents += 1,
+                '[' | '(' => open.push((letter, 1)),
+                ',' => {
+                    if let Some((_, count)) = open.last_mut() {
+                        *count += 1;
+                    }
+                }
+                ']' | ')' => {
+                    if let Some(('[', count)) = open.pop() {
+                        reach.alternatives = reach.alternatives.saturating_mul(count);
+                    }
+                }
+                _ => {}
+            }
+        }
+        reach
+    }
+}
+
+/// Goes on behind the string whose quote was taken.
+fn skip_string(quote: char, letters: &mut impl Iterator<Item = char>) {
+    while let Some(letter) = letters.next() {
+        if letter == '\\' {
+            letters.next();
+        } else if letter == quote {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_at_each_value_a_few_times_is_taken() {
+        for path in [
+            "$",
+            "$..id",
+            "$..items[*].*[0]",
+            "$['a','b']['c','d','e','f']",
+            "$..[?@.kind == 'x..y[$],']",
+            "$..[?@.x == \"a,b$..\" && count(@.y) > 1]",
+            r#"$["a,b\"$.."]"#,
+            "$.items[?count(@.tags[*]) > 1]",
+            "$['..$..', \"it's ..\"]",
+        ] {
+            assert_eq!(read(path).err().map(|error| error.to_string()), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_looks_at_each_value_over_and_over_is_not() {
+        for (path, expected) in [
+            ("$..*..*", "`..` comes 2 times: give it once at most, as in $..items[*].id"),
+            ("$..[?@..x]", "`..` comes 2 times: give it once at most, as in $..items[*].id"),
+            ("$['\\'']..a..b..c", "`..` comes 3 times: give it once at most, as in $..items[*].id"),
+            (
+                "$[*,*][*,*][*,*][0,0]",
+                "its brackets allow for 16 alternatives: give at most 8, and the rest as paths of their own",
+            ),
+            ("$[?count($[*]) > 1]", "a filter asks for `$`: give `@`, the value that the filter is asked of"),
+        ] {
+            assert_eq!(read(path).unwrap_err().to_string(), expected, "{path}");
+        }
+        assert!(matches!(read("a.b"), Err(PathError::Malformed(_))));
+    }
+}
