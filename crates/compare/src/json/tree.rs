@@ -154,7 +154,7 @@ impl Node<'_> {
             // What JSON has no number for is shown as a string, so that the text stays JSON.
             Value::Number(number) if number.ends_with(['N', 'y']) => text.push_str(&quote(number)),
             Value::Number(number) => text.push_str(number),
-            Value::String(string) => text.push_str(&quote(beginning(string, max_bytes + 1))),
+            Value::String(string) => text.push_str(&quote(beginning(string, max_bytes.saturating_add(1)))),
             Value::Array(elements) => write_array(elements, text, max_bytes),
             Value::Object(members) => {
                 text.push('{');
@@ -228,6 +228,7 @@ mod tests {
         let node = parse("\"ü\\nüüü\"".as_bytes()).unwrap();
         let whole = node.to_text(100);
         assert_eq!(whole, r#""ü\nüüü""#);
+        assert_eq!(node.to_text(usize::MAX), whole);
         for max_bytes in 0..whole.len() {
             let shown: String = serde_json::from_str(&node.to_text(max_bytes)).unwrap();
             let shown = shown.strip_suffix('…').unwrap();
