@@ -5,6 +5,7 @@
 //! the truth at *all* sample sizes at once with probability `1 - alpha`, so looking costs nothing. The price is an
 //! interval that is wider by a factor of about 1.5 to 2.
 
+pub mod excess;
 pub mod mean;
 pub mod quantile;
 pub mod rate;
@@ -24,21 +25,10 @@ impl Interval {
         self.lo <= value && value <= self.hi
     }
 
-    /// What `x - y` can be when `x` is in `self` and `y` in `other`.
+    /// What `x / y` can be, for intervals of numbers that are not negative.
     ///
-    /// When both are confidence sequences at level `alpha / 2`, the result is one at level `alpha` (union bound).
-    pub fn minus(&self, other: &Interval) -> Interval {
-        Interval { lo: self.lo - other.hi, hi: self.hi - other.lo }
-    }
-
-    /// What `x * y` can be, for intervals of numbers that are not negative. The same union bound as [`Self::minus`].
-    pub fn times(&self, other: &Interval) -> Interval {
-        Interval { lo: self.lo * other.lo, hi: self.hi * other.hi }
-    }
-
-    /// What `x / y` can be, for intervals of numbers that are not negative. The same union bound as [`Self::minus`].
-    ///
-    /// A divisor that may be zero leaves the result without an upper end.
+    /// When both are confidence sequences at level `alpha / 2`, the result is one at level `alpha` (union bound). A divisor
+    /// that may be zero leaves the result without an upper end.
     pub fn over(&self, other: &Interval) -> Interval {
         let lo = if other.hi > 0.0 { self.lo / other.hi } else { 0.0 };
         let hi = if other.lo > 0.0 { self.hi / other.lo } else { f64::INFINITY };

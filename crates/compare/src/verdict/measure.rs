@@ -2,7 +2,7 @@
 
 use super::{Gate, State};
 use crate::confidence::rate::Prior;
-use crate::confidence::{Interval, quantile, rate};
+use crate::confidence::{Interval, excess, quantile, rate};
 use crate::evidence::{BodyEvidence, Discordance, Evidence};
 use crate::gates::{Gates, Noise};
 use crate::histogram::Histogram;
@@ -128,12 +128,11 @@ impl Measure<'_> {
     }
 }
 
-/// The candidate's rate minus the other's: one confidence sequence for each, at half of `alpha`.
+/// The candidate's rate minus the other's.
 fn excess(discordance: &Discordance, times: f64, limit: f64, alpha: f64) -> Interval {
     let scaled = |count: u64| (count as f64 * times) as u64;
-    let prior = Prior::around(limit);
-    let of = |count| rate::interval(scaled(count), scaled(discordance.trials), prior, alpha / 2.0);
-    of(discordance.candidate_only).minus(&of(discordance.other_only))
+    let Discordance { trials, candidate_only, other_only, .. } = *discordance;
+    excess::interval(scaled(candidate_only), scaled(other_only), scaled(trials), limit, alpha)
 }
 
 /// The rate of unequal digests, times the excess among the unequal that were examined.
@@ -146,8 +145,9 @@ fn over_noise(bodies: &BodyEvidence, times: f64, limit: f64, alpha: f64) -> Inte
         return excess(&all, times, limit, alpha);
     }
     let scaled = |count: u64| (count as f64 * times) as u64;
-    let prior = Prior::around(limit);
-    let unequal = rate::interval(scaled(bodies.unequal), scaled(bodies.compared), prior, alpha / 2.0);
+    // With a timestamp in each body, all of them are unequal.
+    let anywhere = Prior::around(0.5);
+    let unequal = rate::interval(scaled(bodies.unequal), scaled(bodies.compared), anywhere, alpha / 2.0);
     let among = excess(&bodies.examined, times, limit, alpha / 2.0);
     // The excess can be negative, the rate cannot.
     let end = |excess: f64, wide: f64, narrow: f64| excess * if excess < 0.0 { wide } else { narrow };
