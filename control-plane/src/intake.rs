@@ -4,12 +4,13 @@
 //! its sampled pairs, aside from the threads that serve. The [`committer`], which is one task, adds many reports to what
 //! is known in one transaction and then answers them all.
 
+pub mod allowance;
 pub mod committer;
 pub mod gate;
 pub mod metrics;
 pub mod plans;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tonic::{Request, Response, Status};
@@ -21,6 +22,7 @@ use umbra_wire::telemetry::{Report, checked};
 
 use crate::access::nodes::NodeIdentity;
 use crate::analysis::look::look;
+use crate::intake::allowance::Allowance;
 use crate::intake::committer::{Part, Prepared};
 use crate::intake::gate::Reading;
 use crate::intake::metrics::{IntakeMetrics, ReportLabels};
@@ -43,6 +45,7 @@ pub struct Intake {
     metrics: IntakeMetrics,
     kept: Arc<Semaphore>,
     looking: Arc<Semaphore>,
+    allowance: Arc<Mutex<Allowance>>,
 }
 
 impl Intake {
@@ -54,6 +57,7 @@ impl Intake {
             metrics,
             kept: Arc::new(Semaphore::new(MAX_KEPT_BYTES)),
             looking: Arc::new(Semaphore::new(LOOKING)),
+            allowance: Arc::default(),
         }
     }
 
@@ -87,6 +91,12 @@ impl Intake {
             Ok(Err(_)) => Err(Status::unavailable("the store failed")),
             Err(_) => Err(stopping()),
         }
+    }
+
+    fn samples(&self, instance: u64) -> u32 {
+        // What a panic leaves behind is at worst a wrong count of workers.
+        let mut allowance = self.allowance.lock().unwrap_or_else(PoisonError::into_inner);
+        u32::try_from(allowance.of(instance, committer::now_ms())).unwrap_or_default()
     }
 
     async fn look(&self, pairs: Vec<(Arc<ShadowPlan>, SampledPair)>) -> Result<Vec<committer::Pair>, Status> {
@@ -147,10 +157,14 @@ impl TelemetryService for Intake {
         let kept = Arc::clone(&self.kept).acquire_many_owned(bytes).await;
         let _kept = kept.map_err(|_| Status::unavailable("the control plane is stopping"))?;
         drop(reading);
+        let instance = report.instance;
         let result = self.take(report).await;
         if result.is_err() {
             self.metrics.reports.get_or_create(&ReportLabels { result: "failed" }).inc();
         }
-        result.map(|acknowledged| Response::new(ReportResponse { acknowledged }))
+        result.map(|acknowledged| {
+            let samples = self.samples(instance);
+            Response::new(ReportResponse { acknowledged, samples })
+        })
     }
 }

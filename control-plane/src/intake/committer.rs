@@ -307,7 +307,8 @@ fn key(shadow: &str, epoch: u64, span: Span, at_ms: u64, endpoint: Option<&str>)
     WindowKey { shadow, epoch, span, start_ms: span.start(at_ms), endpoint }
 }
 
-fn now_ms() -> u64 {
+/// Milliseconds since 1970.
+pub(super) fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }

@@ -32,8 +32,7 @@ pub(crate) struct LossLabels {
 }
 
 /// The reasons that filters give. Others are counted as `other`, so that nobody can make labels up.
-const REASONS: [&str; 8] =
-    ["pending_full", "bytes_full", "reports_full", "pairs_full", "refused", "expired", "late", "sampled_out"];
+const REASONS: [&str; 3] = ["unpaired", "samples", "reports"];
 
 impl IntakeMetrics {
     /// Makes them and registers them.

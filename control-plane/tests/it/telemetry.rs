@@ -44,7 +44,7 @@ impl Worker {
 
     pub(crate) async fn send(&mut self, report: &Report) -> Result<u64, tonic::Status> {
         let answer = soon(self.client.report(message(report))).await?;
-        let ReportResponse { acknowledged } = answer.into_inner();
+        let ReportResponse { acknowledged, .. } = answer.into_inner();
         Ok(acknowledged)
     }
 }

@@ -39,6 +39,8 @@ pub const MAX_ENDPOINT_BYTES: usize = 1024;
 pub const MAX_STATUSES: usize = 64;
 /// Sampled pairs in one report.
 pub const MAX_PAIRS: usize = 256;
+/// Of those, pairs that are not equal. The rest is for pairs that are.
+pub const MAX_UNEQUAL: usize = 200;
 /// Reasons for losses in one report.
 pub const MAX_DROPPED: usize = 64;
 /// The longest path of a sampled pair, in bytes; what is longer is cut off.
@@ -115,11 +117,22 @@ pub fn encode(report: &Report) -> Vec<u8> {
     to_proto::report(report).encode_to_vec()
 }
 
-/// What the answer to a report acknowledges: the highest sequence number of the instance that is on disk. `None` if it is
-/// not protobuf of this message.
+/// The answer to a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// The highest sequence number of the instance that is on disk.
+    pub sequence: u64,
+    /// How many unequal pairs a report may carry from the one after the next on, at most [`MAX_UNEQUAL`]; `None` leaves it
+    /// to the instance.
+    pub samples: Option<usize>,
+}
+
+/// What the answer to a report says. `None` if it is not protobuf of this message.
 #[must_use]
-pub fn acknowledged(answer: &[u8]) -> Option<u64> {
-    proto::ReportResponse::decode(answer).ok().map(|response| response.acknowledged)
+pub fn acknowledgement(answer: &[u8]) -> Option<Acknowledgement> {
+    let proto::ReportResponse { acknowledged, samples } = proto::ReportResponse::decode(answer).ok()?;
+    let samples = usize::try_from(samples).unwrap_or(MAX_UNEQUAL).min(MAX_UNEQUAL);
+    Some(Acknowledgement { sequence: acknowledged, samples: (samples > 0).then_some(samples) })
 }
 
 /// A report from its bytes.

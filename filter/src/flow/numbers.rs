@@ -7,7 +7,7 @@ mod samples;
 use crate::flow::facts::Triple;
 use crate::flow::pairs::{Finished, FinishedCopy, Origin, Request};
 use crate::flow::time::Now;
-use samples::Samples;
+use samples::{Allowance, Samples};
 use std::collections::BTreeMap;
 use umbra_compare::endpoint::Endpoints;
 use umbra_policy::spec::CompareSpec;
@@ -33,6 +33,7 @@ pub struct Numbers {
     requests: u64,
     stamped: u64,
     dropped: BTreeMap<&'static str, u64>,
+    allowance: Allowance,
 }
 
 /// What became of a pair, for the worker's metrics.
@@ -70,6 +71,11 @@ impl Numbers {
         if let Some(tally) = self.tally(origin, shadow, now) {
             tally.report.mirrored = tally.report.mirrored.saturating_add(1);
         }
+    }
+
+    /// So many unequal pairs may be among the samples from the report after the next on; `None` leaves it to the worker.
+    pub fn allow(&mut self, samples: Option<usize>) {
+        self.allowance = Allowance(samples);
     }
 
     /// So much was lost, for this reason.
@@ -163,7 +169,7 @@ impl Numbers {
         self.windows.retain_mut(|window| {
             let is_newest = position == newest;
             position = position.saturating_add(1);
-            let (report, lost) = window.take(now);
+            let (report, lost) = window.take(now, self.allowance);
             if lost > 0 {
                 let count = self.dropped.entry(SAMPLES).or_default();
                 *count = count.saturating_add(lost);
@@ -203,7 +209,7 @@ impl Numbers {
                 self.windows.len().saturating_sub(1)
             }
         };
-        self.windows.get_mut(position)?.tally(shadow)
+        self.windows.get_mut(position)?.tally(shadow, self.allowance)
     }
 }
 
@@ -212,7 +218,7 @@ impl Window {
         Self { origin, started_ms: now.wall_ms, shadows: BTreeMap::new() }
     }
 
-    fn tally(&mut self, id: ShadowId) -> Option<&mut Tally> {
+    fn tally(&mut self, id: ShadowId, allowance: Allowance) -> Option<&mut Tally> {
         if !self.shadows.contains_key(&id) {
             let compare = self.origin.policy.shadow(id)?.compare();
             let compared =
@@ -220,7 +226,7 @@ impl Window {
             let tally = Tally {
                 endpoints: Endpoints::new(compare.map_or(&[], |compare: &CompareSpec| &compare.endpoints)),
                 report: ShadowReport::default(),
-                samples: Samples::new(compared),
+                samples: Samples::new(compared, allowance),
             };
             self.shadows.insert(id, tally);
         }
@@ -228,7 +234,7 @@ impl Window {
     }
 
     /// The window's numbers, and how many sampled pairs there was no room for.
-    fn take(&mut self, now: Now) -> (Option<Report>, u64) {
+    fn take(&mut self, now: Now, allowance: Allowance) -> (Option<Report>, u64) {
         let started_ms = self.started_ms;
         // The clock may have been set back.
         let ended_ms = now.wall_ms.max(started_ms);
@@ -247,7 +253,7 @@ impl Window {
             if numbers != ShadowReport::default() {
                 report.shadows.insert(shadow.name().to_owned(), numbers);
             }
-            for pair in tally.samples.take() {
+            for pair in tally.samples.take(allowance) {
                 if report.pairs.len() < MAX_PAIRS {
                     report.pairs.push(pair);
                 } else {

@@ -7,7 +7,7 @@ use crate::flow::numbers::{Numbers, REPORTS};
 use crate::flow::time::Now;
 use std::collections::VecDeque;
 use umbra_wire::delta::client::backoff::Backoff;
-use umbra_wire::telemetry::{self, MAX_REPORT_BYTES, Report};
+use umbra_wire::telemetry::{self, Acknowledgement, MAX_REPORT_BYTES, Report};
 
 /// How often a worker reports, in milliseconds, when it has something to report.
 const PERIOD_MS: u64 = 1_000;
@@ -22,8 +22,8 @@ const MAX_BYTES: usize = 24 << 20;
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// Reports up to this number are on the control plane's disk.
-    Acknowledged(u64),
+    /// Reports up to a number are on the control plane's disk.
+    Acknowledged(Acknowledgement),
     /// The control plane will never take this report.
     Refused,
     /// Nobody knows whether it arrived.
@@ -86,7 +86,10 @@ impl Outbox {
         self.calling = false;
         let first = self.waiting.front().map(|(sequence, _)| *sequence);
         let is_done = match reply {
-            Reply::Acknowledged(number) => first.is_some_and(|first| first <= number),
+            Reply::Acknowledged(Acknowledgement { sequence, samples }) => {
+                numbers.allow(samples);
+                first.is_some_and(|first| first <= sequence)
+            }
             Reply::Refused => {
                 self.lost = self.lost.saturating_add(1);
                 numbers.lost(REPORTS, 1);

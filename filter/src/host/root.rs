@@ -101,7 +101,9 @@ impl Context for Root {
             hostcalls::get_buffer(BufferType::GrpcReceiveBuffer, 0, size).ok().flatten().unwrap_or_default()
         };
         let reply = match status {
-            OK => umbra_wire::telemetry::acknowledged(&answer()).map_or(Reply::Failed, Reply::Acknowledged),
+            OK => {
+                umbra_wire::telemetry::acknowledgement(&answer()).map_or(Reply::Failed, Reply::Acknowledged)
+            }
             INVALID_ARGUMENT => Reply::Refused,
             _ => Reply::Failed,
         };

@@ -3,8 +3,9 @@
 use crate::fixtures::{FOLLOWER, Workers, resources};
 use crate::generate::Random;
 use crate::host::{Headers, Vm, get, headers, values};
-use crate::reports::{Received, acknowledge};
+use crate::reports::{Received, acknowledge, allow};
 use umbra_compare::outcome::Outcome;
+use umbra_wire::telemetry::answer::SampledPair;
 
 /// The request of a whole policy: `next` is compared in full, with a control.
 const COMPARED: &str = r#""compare": {"body": "full", "max_body_bytes": 8, "headers": ["x-version"], "endpoints": ["/cart/{item}/x"]}"#;
@@ -112,6 +113,55 @@ fn three_answers_make_a_triple() {
     assert_ne!(pair.candidate.digest, pair.primary.digest);
     let names: Vec<&str> = pair.candidate.headers.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["content-type", "x-version"], "no header that nobody asked for");
+}
+
+/// Pairs whose bodies have such lengths, and differ.
+fn unequal(f: &mut Fixture, lengths: impl Iterator<Item = usize>) {
+    for length in lengths {
+        let mirrored = f.mirror("/cart/7/x");
+        for (context, letter) in
+            [(mirrored.primary, b'p'), (mirrored.copies[0], b'c'), (mirrored.copies[1], b'k')]
+        {
+            f.answer(context, "200", "1", &vec![letter; length]);
+        }
+    }
+}
+
+#[test]
+fn the_control_plane_says_how_many_pairs_it_has_time_for() {
+    let mut f = fixture(COMPARED);
+    // Pairs for the next report are being drawn when the answer to the last one comes.
+    for (allowed, sampled) in [(50, 20), (50, 20), (100_000, 50), (0, 50), (0, 200), (0, 20)] {
+        unequal(&mut f, std::iter::repeat_n(8, 300));
+        f.workers.run(1_200);
+        let received = allow(&mut f.workers, allowed);
+        let [report] = received.reports.as_slice() else { panic!("{received:?}") };
+        assert_eq!(report.pairs.len(), sampled);
+        assert!(report.pairs.iter().all(|pair| pair.weight == 300.0 / sampled as f64));
+    }
+}
+
+#[test]
+fn large_pairs_are_as_likely_to_be_sampled_as_small_ones() {
+    let mut f = fixture(r#""compare": {"body": "full"}"#);
+    unequal(&mut f, std::iter::once(1));
+    f.workers.run(1_200);
+    allow(&mut f.workers, 200);
+    let (mut large, mut sampled) = (0, 0);
+    for _ in 0..5 {
+        unequal(&mut f, (0..120).map(|number| if number % 2 == 0 { 60_000 } else { 1 }));
+        f.workers.run(1_200);
+        let received = allow(&mut f.workers, 200);
+        assert_eq!(received.dropped("samples"), 0);
+        let [report] = received.reports.as_slice() else { panic!("{} reports", received.reports.len()) };
+        let bytes = |pair: &SampledPair| pair.primary.body.len() * 3;
+        assert!(report.pairs.iter().map(bytes).sum::<usize>() <= 2 << 20);
+        large += report.pairs.iter().filter(|pair| bytes(pair) > 3).count();
+        sampled += report.pairs.len();
+    }
+    // Five reports have room for some 12 large pairs each.
+    assert!(sampled >= 30, "{sampled}");
+    assert!((0.3..0.6).contains(&(large as f64 / sampled as f64)), "{large} of {sampled}");
 }
 
 #[test]

@@ -43,15 +43,24 @@ impl Received {
 
 /// Takes the reports that are under way, and acknowledges each.
 pub(crate) fn acknowledge(workers: &mut Workers) -> Received {
+    allow(workers, 0)
+}
+
+/// The same, and so many unequal pairs may be in the next reports; 0 says nothing of them.
+pub(crate) fn allow(workers: &mut Workers, samples: u64) -> Received {
     let mut received = Received::default();
-    for (_, report) in answer(workers, |report| Some(report.sequence)) {
+    for (_, report) in answer(workers, samples, |report| Some(report.sequence)) {
         received.reports.push(report);
     }
     received
 }
 
 /// Answers the calls that are under way: with a number, or with the status UNAVAILABLE. Returns those with a number.
-fn answer(workers: &mut Workers, acknowledged: impl Fn(&Report) -> Option<u64>) -> Vec<(Vec<u8>, Report)> {
+fn answer(
+    workers: &mut Workers,
+    samples: u64,
+    acknowledged: impl Fn(&Report) -> Option<u64>,
+) -> Vec<(Vec<u8>, Report)> {
     let open: Vec<_> = {
         let mut process = workers.envoy.get_mut();
         let calls = process.calls.iter_mut().filter(|call| call.is_open);
@@ -71,6 +80,10 @@ fn answer(workers: &mut Workers, acknowledged: impl Fn(&Report) -> Option<u64>) 
             Some(number) => {
                 let mut bytes = vec![8];
                 prost_varint(number, &mut bytes);
+                if samples > 0 {
+                    bytes.push(16);
+                    prost_varint(samples, &mut bytes);
+                }
                 worker.vm.grpc_answer(call.root, call.token, &bytes);
                 taken.push((call.message, report));
             }
@@ -80,7 +93,7 @@ fn answer(workers: &mut Workers, acknowledged: impl Fn(&Report) -> Option<u64>) 
     taken
 }
 
-/// Field 1 of the answer, by hand: the filter's decoder is what is tested.
+/// A number in the answer, by hand: the filter's decoder is what is tested.
 fn prost_varint(mut number: u64, out: &mut Vec<u8>) {
     while number >= 0x80 {
         out.push((number & 0x7f) as u8 | 0x80);
@@ -130,7 +143,7 @@ fn a_report_is_sent_again_as_the_same_bytes_until_it_is_acknowledged() {
             workers.run(100);
         }
         sent.push(workers.envoy.get().calls.last().expect("a call").message.clone());
-        assert!(answer(&mut workers, |_| None).is_empty());
+        assert!(answer(&mut workers, 0, |_| None).is_empty());
         requests(&mut workers, 0, 1);
     }
     assert!(sent.windows(2).all(|two| two[0] == two[1]), "the same bytes");

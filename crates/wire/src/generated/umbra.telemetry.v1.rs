@@ -39,6 +39,10 @@ pub struct ReportResponse {
     /// The highest sequence number of the instance that is on disk.
     #[prost(uint64, tag = "1")]
     pub acknowledged: u64,
+    /// How many unequal pairs a report of the instance may carry from the one after the next on, at most 200. 0 leaves
+    /// it to the instance.
+    #[prost(uint32, tag = "2")]
+    pub samples: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Dropped {

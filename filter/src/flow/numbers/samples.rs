@@ -7,8 +7,8 @@ use umbra_policy::spec::{BodySpec, CompareSpec};
 use umbra_wire::telemetry::MAX_PATH_BYTES;
 use umbra_wire::telemetry::answer::{SampledAnswer, SampledPair};
 
-/// Unequal pairs of all shadows in one report, as far as each shadow has one at least. A report goes out every second: one
-/// core of the control plane compares some thousands of pairs a second, for all workers together.
+/// Unequal pairs of all shadows in one report, as far as each shadow has one at least, until the control plane says how
+/// many it has time for.
 const UNEQUAL: usize = 20;
 
 /// Equal pairs of one shadow in one report: they show an operator what a match looks like.
@@ -20,9 +20,14 @@ const MAX_BYTES: usize = 2 << 20;
 /// The most that a method of a sampled pair has, in bytes.
 const MAX_METHOD_BYTES: usize = 32;
 
+/// How many unequal pairs of all shadows a report may carry, if the control plane said so.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Allowance(pub(super) Option<usize>);
+
 /// The samples of one shadow since the last report.
 #[derive(Debug)]
 pub(super) struct Samples {
+    shadows: usize,
     unequal: Reservoir,
     equal: Reservoir,
 }
@@ -38,9 +43,9 @@ struct Reservoir {
 
 impl Samples {
     /// For one of so many shadows.
-    pub(super) fn new(shadows: usize) -> Self {
-        let share = UNEQUAL.checked_div(shadows).unwrap_or(UNEQUAL).max(1);
-        Self { unequal: Reservoir::new(share), equal: Reservoir::new(EQUAL) }
+    pub(super) fn new(shadows: usize, allowance: Allowance) -> Self {
+        let unequal = Reservoir::new(allowance.share(shadows));
+        Self { shadows, unequal, equal: Reservoir::new(EQUAL) }
     }
 
     /// A pair may be drawn. Returns whether it was, and there was no room for it.
@@ -55,10 +60,17 @@ impl Samples {
     }
 
     /// The samples, weighted. What follows is drawn anew.
-    pub(super) fn take(&mut self) -> Vec<SampledPair> {
-        let mut pairs = self.unequal.take();
-        pairs.extend(self.equal.take());
+    pub(super) fn take(&mut self, allowance: Allowance) -> Vec<SampledPair> {
+        let mut pairs = self.unequal.take(allowance.share(self.shadows));
+        pairs.extend(self.equal.take(EQUAL));
         pairs
+    }
+}
+
+impl Allowance {
+    fn share(self, shadows: usize) -> usize {
+        let all = self.0.unwrap_or(UNEQUAL);
+        all.checked_div(shadows).unwrap_or(all).max(1)
     }
 }
 
@@ -74,26 +86,37 @@ impl Reservoir {
             if place >= self.kept.len() {
                 return false;
             }
-            let replaced = self.kept.swap_remove(place);
-            self.bytes = self.bytes.saturating_sub(size(&replaced));
+            self.remove(place);
         }
         let pair = pair();
-        let bytes = self.bytes.saturating_add(size(&pair));
+        let bytes = size(&pair);
         if bytes > MAX_BYTES {
             return true;
         }
-        self.bytes = bytes;
+        self.bytes = self.bytes.saturating_add(bytes);
         self.kept.push(pair);
+        if self.bytes > MAX_BYTES {
+            // Large pairs have the same chance as small ones if any of them may be the one to go.
+            self.capacity = self.kept.len().div_euclid(2).max(1);
+            while self.kept.len() > self.capacity {
+                self.remove(random.usize(..self.kept.len()));
+            }
+        }
         false
     }
 
-    fn take(&mut self) -> Vec<SampledPair> {
+    fn remove(&mut self, place: usize) {
+        let removed = self.kept.swap_remove(place);
+        self.bytes = self.bytes.saturating_sub(size(&removed));
+    }
+
+    fn take(&mut self, capacity: usize) -> Vec<SampledPair> {
         let mut pairs = std::mem::take(&mut self.kept);
         let weight = self.seen as f64 / pairs.len().max(1) as f64;
         for pair in &mut pairs {
             pair.weight = weight.max(1.0);
         }
-        (self.seen, self.bytes) = (0, 0);
+        (self.seen, self.bytes, self.capacity) = (0, 0, capacity);
         pairs
     }
 }
