@@ -26,3 +26,4 @@ mod spoofing;
 mod tls;
 mod transparent;
 mod valve;
+mod verdict;

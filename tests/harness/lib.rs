@@ -28,6 +28,7 @@ pub mod eventually;
 pub mod fault;
 pub mod memory;
 pub mod mesh;
+pub mod noisy;
 pub mod ports;
 pub mod process;
 pub mod raw;
