@@ -316,10 +316,29 @@ fn shorten(text: &str) -> String {
     if text.chars().count() <= EXAMPLE_CHARACTERS {
         return text.to_owned();
     }
+    // A long text, or a value that was cut off before, is a string already: quoted once more, nobody could read it.
+    let unquoted = serde_json::from_str::<String>(text);
+    let text = unquoted.as_deref().unwrap_or(text);
     let beginning: String = text.chars().take(EXAMPLE_CHARACTERS).collect();
     serde_json::Value::from(beginning + "…").to_string()
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_is_quoted_once() {
+        let long = "a\"".repeat(EXAMPLE_CHARACTERS);
+        let quoted = serde_json::Value::from(long.as_str()).to_string();
+        for text in [&long, &quoted] {
+            let short: String = serde_json::from_str(&shorten(text)).unwrap();
+            assert_eq!(short.strip_suffix('…'), Some(&long[..EXAMPLE_CHARACTERS]), "{text}");
+        }
+        assert_eq!(shorten("1.50"), "1.50");
+    }
 }
