@@ -11,7 +11,7 @@ use samples::{Allowance, Samples};
 use std::collections::BTreeMap;
 use umbra_compare::endpoint::Endpoints;
 use umbra_policy::spec::CompareSpec;
-use umbra_policy::{MirrorRole, ShadowId};
+use umbra_policy::{MirrorRole, Shadow, ShadowId};
 use umbra_wire::telemetry::{
     EndpointReport, MAX_COUNT, MAX_ENDPOINT_BYTES, MAX_ENDPOINTS, MAX_PAIRS, MAX_STATUSES, OTHER, Report,
     ShadowReport,
@@ -221,8 +221,10 @@ impl Window {
     fn tally(&mut self, id: ShadowId, allowance: Allowance) -> Option<&mut Tally> {
         if !self.shadows.contains_key(&id) {
             let compare = self.origin.policy.shadow(id)?.compare();
-            let compared =
-                self.origin.policy.shadows().iter().filter(|shadow| shadow.compare().is_some()).count();
+            // A shadow that gets no copies has no pairs, and needs no room for samples.
+            let is_compared =
+                |shadow: &&Shadow| shadow.compare().is_some() && shadow.enabled() && shadow.share().ppm() > 0;
+            let compared = self.origin.policy.shadows().iter().filter(is_compared).count();
             let tally = Tally {
                 endpoints: Endpoints::new(compare.map_or(&[], |compare: &CompareSpec| &compare.endpoints)),
                 report: ShadowReport::default(),
