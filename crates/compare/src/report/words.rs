@@ -39,7 +39,7 @@ pub fn headline(judgement: &Judgement, report: &Report) -> String {
     }
 }
 
-/// A finding in a sentence.
+/// A finding in a sentence, with the first of its carriers.
 pub fn finding(finding: &Finding, report: &Report) -> String {
     let reason = &finding.reason;
     let named = finding.endpoint.as_deref().and_then(|name| report.endpoints.get(name));
@@ -98,9 +98,8 @@ pub fn finding(finding: &Finding, report: &Report) -> String {
     if let (State::Open, Some(more)) = (reason.state, reason.more_pairs) {
         words += &format!("; about {} more pairs should settle it", number(more));
     }
-    if !finding.carriers.is_empty() {
-        let carriers: Vec<_> = finding.carriers.iter().map(carrier).collect();
-        words += &format!(": {}", carriers.join(", "));
+    if let Some(first) = finding.carriers.first() {
+        words += &format!("; most of all on {}", name(first));
     }
     words
 }
@@ -162,14 +161,15 @@ fn counted(outcomes: impl IntoIterator<Item = (Outcome, u64)>) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
-/// An endpoint or field that carries a failed gate.
-fn carrier(carrier: &Carrier) -> String {
-    let Carrier { endpoint, field, pairs, of } = carrier;
-    match field {
-        Some((path, kind)) => {
-            format!("{endpoint} {path} ({kind}) on {} of {} pairs", number(*pairs), number(*of))
-        }
-        None => format!("{endpoint} ({} of {} pairs)", number(*pairs), number(*of)),
+/// An endpoint or field that carries a failed gate: `GET /cart/{id} $.price (type): 400 of 8,000 pairs`.
+pub fn carrier(carrier: &Carrier) -> String {
+    format!("{}: {} of {} pairs", name(carrier), number(carrier.pairs), number(carrier.of))
+}
+
+fn name(carrier: &Carrier) -> String {
+    match &carrier.field {
+        Some((path, kind)) => format!("{} {path} ({kind})", carrier.endpoint),
+        None => carrier.endpoint.clone(),
     }
 }
 

@@ -295,4 +295,12 @@ pub(crate) struct Field {
     pub(crate) noise: f64,
     pub(crate) excess: f64,
     pub(crate) is_noise: bool,
+    pub(crate) examples: Vec<FieldExample>,
+}
+
+/// What a field was in one pair; `null` also stands for nothing, which the field's kind tells.
+#[derive(Debug, Deserialize)]
+pub(crate) struct FieldExample {
+    pub(crate) primary: serde_json::Value,
+    pub(crate) shadow: serde_json::Value,
 }

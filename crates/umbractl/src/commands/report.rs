@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
 use umbra_compare::report::words;
 use umbra_resource::Kind;
 
@@ -10,7 +11,7 @@ use crate::{
     cli::Span,
     client::{
         Client,
-        answer::{Counts, EndpointCounts, Latencies, Report},
+        answer::{Counts, EndpointCounts, Field, Latencies, Report},
     },
     failure::{Failure, Outcome},
     output::{Output, table},
@@ -19,6 +20,9 @@ use crate::{
 
 /// So many endpoints and fields are shown; JSON has all of them.
 const SHOWN: usize = 15;
+
+/// So much of a value is shown.
+const SHOWN_CHARS: usize = 24;
 
 /// Asks for the report and shows it.
 ///
@@ -31,7 +35,7 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let query = [("since", span.since.as_deref()), ("until", span.until.as_deref())];
-    let report: serde_json::Value = match client.report(shadow, &query).await {
+    let report: Value = match client.report(shadow, &query).await {
         Ok(report) => report,
         Err(error) => return Err(suggest(client, Kind::Shadow, shadow, error).await),
     };
@@ -117,7 +121,20 @@ fn fields(endpoints: &[EndpointCounts]) -> String {
             field.kind.clone(),
             field.raw.to_string(),
             field.noise.to_string(),
+            values(field),
         ]
     });
-    format!("\nFields that differ\n{}", table(&["ENDPOINT", "FIELD", "KIND", "SHADOW", "NOISE"], rows))
+    let header = ["ENDPOINT", "FIELD", "KIND", "SHADOW", "NOISE", "VALUES"];
+    format!("\nFields that differ, in pairs, with the values of one\n{}", table(&header, rows))
+}
+
+/// `1 -> "1"`: what the primary and the shadow had in one pair; empty where no pair is kept that shows it.
+fn values(field: &Field) -> String {
+    let Some(example) = field.examples.first() else { return String::new() };
+    let shown = |value: &Value, lacking: &str| {
+        let text = if field.kind == lacking { "nothing".to_owned() } else { value.to_string() };
+        let short: String = text.chars().take(SHOWN_CHARS).collect();
+        if short.len() < text.len() { format!("{short}…") } else { short }
+    };
+    format!("{} -> {}", shown(&example.primary, "extra"), shown(&example.shadow, "missing"))
 }

@@ -29,12 +29,20 @@ fn with(mut object: Value, more: Value) -> Value {
 }
 
 fn report() -> Value {
-    let field = |path: &str, excess: u32, is_noise: bool| json!({"path": path, "kind": "type", "raw": 400, "noise": 400 - excess, "excess": excess, "is_noise": is_noise, "examples": []});
+    let field = |path: &str, kind: &str, excess: u32, shadow: Value| {
+        let example = json!({"pair": "083b", "at": path, "primary": 1, "shadow": shadow});
+        json!({"path": path, "kind": kind, "raw": 400, "noise": 400 - excess, "excess": excess, "is_noise": excess < 10, "examples": [example]})
+    };
     let endpoint = with(
         numbers(),
         json!({
             "endpoint": "GET /cart/{id}", "pairs": 8000, "truncated_bodies": 0,
-            "fields": [field("$.at", 3, true), field("$.price", 400, false)],
+            "fields": [
+                field("$.at", "type", 3, Value::Null),
+                field("$.price", "type", 400, json!("a text that is too long for a table")),
+                field("$.rate", "missing", 100, Value::Null),
+                with(field("$.stock", "type", 40, Value::Null), json!({"examples": []})),
+            ],
         }),
     );
     with(

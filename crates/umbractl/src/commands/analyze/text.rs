@@ -34,6 +34,9 @@ fn reason(finding: &Finding, report: &Report) -> String {
         State::Open => "open",
     };
     let mut text = format!("{state}  {}: {}\n", finding.reason.gate.name(), words::finding(finding, report));
+    for carrier in &finding.carriers {
+        text += &format!("      {}\n", words::carrier(carrier));
+    }
     if !finding.examples.is_empty() {
         text += &format!("      such as {}\n", finding.examples.join(", "));
     }
