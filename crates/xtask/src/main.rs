@@ -44,7 +44,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Shadow live traffic between two real servers, and move the valve while it flows
+    /// Shadow live traffic between real servers, move the valve while it flows, and ask for the verdict
     Demo {
         /// End after the last step, with failure if one was wrong, instead of staying up
         #[arg(long)]

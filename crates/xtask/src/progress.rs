@@ -1,5 +1,6 @@
 //! One thing that takes a while: a spinner on a terminal, plain lines otherwise.
 
+use std::cell::Cell;
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
@@ -13,8 +14,12 @@ pub(crate) struct Progress {
     what: String,
     start: Instant,
     bar: Option<ProgressBar>,
+    said: Cell<Instant>,
     ended: bool,
 }
+
+/// How often a log is told how far something is.
+const SAY_EVERY: Duration = Duration::from_secs(5);
 
 impl Progress {
     /// Says what begins.
@@ -28,12 +33,14 @@ impl Progress {
         if bar.is_none() {
             say::line(format_args!("{what} …"));
         }
-        Self { what, start: Instant::now(), bar, ended: false }
+        let start = Instant::now();
+        Self { what, start, bar, said: Cell::new(start), ended: false }
     }
 
     /// Nothing to show: for work that is part of other work.
     pub(crate) fn silent() -> Self {
-        Self { what: String::new(), start: Instant::now(), bar: None, ended: true }
+        let start = Instant::now();
+        Self { what: String::new(), start, bar: None, said: Cell::new(start), ended: true }
     }
 
     /// Shows a bar of `total` steps in place of the spinner; nothing where nobody watches.
@@ -51,6 +58,17 @@ impl Progress {
     pub(crate) fn at(&self, position: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(position);
+        }
+    }
+
+    /// Says how far it is: beside the spinner, else as a line every few seconds.
+    pub(crate) fn says(&self, how_far: impl Display) {
+        let text = format!("{}: {how_far}", self.what);
+        if let Some(bar) = &self.bar {
+            bar.set_message(text);
+        } else if self.said.get().elapsed() >= SAY_EVERY {
+            self.said.set(Instant::now());
+            say::line(format_args!("  {how_far}"));
         }
     }
 

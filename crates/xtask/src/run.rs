@@ -3,7 +3,7 @@
 use std::env;
 use std::io::Read;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -17,13 +17,22 @@ use crate::process::Process;
 /// # Errors
 /// When it cannot be started, fails, or takes longer than `limit`.
 pub(crate) fn show(command: &mut Command, limit: Duration) -> Result<()> {
-    let name = name(command);
-    let mut process = Process::start(&name, command)?;
-    let status = interrupt::wait_for(&format!("`{name}`"), limit, || process.ended())?;
+    let status = show_any(command, limit)?;
     if !status.success() {
-        bail!("`{name}` failed ({status})");
+        bail!("`{}` failed ({status})", name(command));
     }
     Ok(())
+}
+
+/// Runs `command` with its output where this program's goes, and gives how it ended: for one that answers by its
+/// exit code.
+///
+/// # Errors
+/// When it cannot be started, or takes longer than `limit`.
+pub(crate) fn show_any(command: &mut Command, limit: Duration) -> Result<ExitStatus> {
+    let name = name(command);
+    let mut process = Process::start(&name, command)?;
+    interrupt::wait_for(&format!("`{name}`"), limit, || process.ended())
 }
 
 /// Runs `command` and gives what it wrote to standard output.

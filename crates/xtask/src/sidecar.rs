@@ -66,6 +66,21 @@ impl Sidecar {
         Ok(())
     }
 
+    /// Adds a cluster that is like `like` but for its name and what it points to.
+    ///
+    /// # Errors
+    /// When there is no such cluster.
+    pub(crate) fn add_cluster(&mut self, name: &str, like: &str, port: u16) -> Result<()> {
+        let mut added = self.cluster(like)?.clone();
+        for place in ["/name", "/load_assignment/cluster_name"] {
+            *added.pointer_mut(place).with_context(|| format!("cluster {like} has no {place}"))? =
+                json!(name);
+        }
+        let clusters = self.config.pointer_mut("/static_resources/clusters").and_then(Value::as_array_mut);
+        clusters.context("the configuration has no clusters")?.push(added);
+        self.set_cluster_port(name, port)
+    }
+
     /// Takes everything of Umbra out: filters, mirror slots and plugin configurations.
     pub(crate) fn remove_umbra(&mut self) {
         each_object(&mut self.config, &mut |object| {

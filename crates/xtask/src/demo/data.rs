@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 /// How many products there are; their ids run from 1.
 pub(crate) const PRODUCTS: u64 = 300;
-/// How many reviews there are; their ids run from 1.
-pub(crate) const REVIEWS: u64 = 600;
+const REVIEWS: u64 = 600;
 /// How many customers there are; their ids run from 1.
 pub(crate) const CUSTOMERS: u64 = 120;
 
@@ -16,7 +15,8 @@ pub(crate) const MATERIALS: [&str; 4] = ["steel", "oak", "glass", "linen"];
 
 const THINGS: [&str; 6] = ["hammer", "bowl", "lamp", "chair", "notebook", "shears"];
 
-/// The shop, as json-server reads it.
+/// The shop, as json-server reads it. Carts alone are written to: production's other answers stay those of every
+/// server that started with the same data.
 pub(crate) fn shop() -> Value {
     let mut random = fastrand::Rng::with_seed(17);
     let mut pick = |from: &[&'static str]| random.choice(from).copied().unwrap_or_default();
@@ -43,5 +43,6 @@ pub(crate) fn shop() -> Value {
         .collect();
     let customers: Vec<Value> =
         (1..=CUSTOMERS).map(|id| json!({"id": id, "name": format!("customer {id}")})).collect();
-    json!({"products": products, "reviews": reviews, "customers": customers})
+    let shop = json!({"name": "Umbra's", "currency": "EUR"});
+    json!({"products": products, "reviews": reviews, "customers": customers, "carts": [], "shop": shop})
 }

@@ -1,6 +1,6 @@
-//! What the shop's clients ask: lists, pages, filters, single records, misses and writes.
+//! What the shop's clients ask: lists, pages, filters, single records, misses, and writes to carts.
 
-use super::data::{CATEGORIES, CUSTOMERS, MATERIALS, PRODUCTS, REVIEWS};
+use super::data::{CATEGORIES, CUSTOMERS, MATERIALS, PRODUCTS};
 
 /// One request of the mix.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(crate) struct Request {
 impl Request {
     /// Whether the demo's stamp fits it.
     pub(crate) fn is_stamped(&self) -> bool {
-        self.path.starts_with("/products") || self.path.starts_with("/reviews")
+        !self.path.starts_with("/customers")
     }
 
     /// Whether the demo's shadow may have a copy of it.
@@ -32,31 +32,27 @@ pub(crate) fn request(number: u64) -> Request {
     let get = |path: String| Request { method: "GET", path, body: None };
     match random.u32(0..100) {
         0..25 => get(format!("/products/{product}")),
-        25..45 => get(format!("/products?_page={}&_limit=10", random.u64(1..=PRODUCTS / 10))),
-        45..57 => get(format!("/products?category={}", choose(&mut random, &CATEGORIES))),
-        57..67 => get(format!("/reviews?productId={product}")),
-        67..74 => get("/products?_sort=price&_order=desc&_limit=5".to_owned()),
-        74..79 => get(format!("/products?title_like={}", choose(&mut random, &MATERIALS))),
-        79..81 => get("/reviews".to_owned()),
-        81..86 => get(format!("/products/{}", PRODUCTS + product)),
-        86..88 => Request { method: "HEAD", path: format!("/products/{product}"), body: None },
-        88..95 => get(format!("/customers/{}", random.u64(1..=CUSTOMERS))),
-        95..97 => Request {
+        25..43 => get(format!("/products?_page={}&_limit=10", random.u64(1..=PRODUCTS / 10))),
+        43..53 => get(format!("/products?category={}", choose(&mut random, &CATEGORIES))),
+        53..61 => get(format!("/reviews?productId={product}")),
+        61..66 => get(format!("/products/{product}/reviews")),
+        66..72 => get("/products?_sort=price&_order=desc&_limit=5".to_owned()),
+        72..77 => get(format!("/products?title_like={}", choose(&mut random, &MATERIALS))),
+        77..82 => get("/shop".to_owned()),
+        82..87 => get(format!("/products/{}", PRODUCTS + product)),
+        87..90 => Request { method: "HEAD", path: format!("/products/{product}"), body: None },
+        90..96 => get(format!("/customers/{}", random.u64(1..=CUSTOMERS))),
+        96..98 => Request {
             method: "POST",
-            path: "/reviews".to_owned(),
-            body: Some(format!(r#"{{"productId":{product},"stars":{},"text":"new"}}"#, random.u32(1..=5))),
+            path: "/carts".to_owned(),
+            body: Some(format!(r#"{{"productId":{product},"pieces":{}}}"#, random.u32(1..=5))),
         },
-        97..99 => Request {
+        98..99 => Request {
             method: "PATCH",
-            path: format!("/products/{product}"),
-            body: Some(format!(r#"{{"stock":{}}}"#, random.u32(0..50))),
+            path: format!("/carts/{}", random.u32(1..=20)),
+            body: Some(format!(r#"{{"pieces":{}}}"#, random.u32(1..=5))),
         },
-        _ => Request {
-            method: "DELETE",
-            // Above those that were there at the start: production keeps its size.
-            path: format!("/reviews/{}", REVIEWS + random.u64(1..=1_000)),
-            body: None,
-        },
+        _ => Request { method: "DELETE", path: format!("/carts/{}", random.u32(1..=20)), body: None },
     }
 }
 

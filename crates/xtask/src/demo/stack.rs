@@ -1,4 +1,5 @@
-//! Everything that the demo runs: production, its successor behind a relay, the control plane, and Envoy.
+//! Everything that the demo runs: production, its control, two candidates (one of them also behind a relay), the
+//! control plane, and Envoy.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,8 +31,7 @@ pub(crate) struct Stack {
     envoy: Process,
     control_plane: Process,
     relay: Relay,
-    shadow: Process,
-    production: Process,
+    servers: Vec<Process>,
     ports: Ports,
     folder: PathBuf,
 }
@@ -48,7 +48,11 @@ pub(crate) struct Ports {
     /// json-server's old release.
     pub(crate) production: u16,
     /// json-server's new release.
-    pub(crate) shadow: u16,
+    pub(crate) next: u16,
+    /// The old release again, as the control.
+    control: u16,
+    /// The old release once more, as a candidate.
+    twin: u16,
     xds: u16,
 }
 
@@ -61,16 +65,23 @@ impl Stack {
         let envoy_binary = envoy::install(checkout, envoy::NEWEST)?;
         let servers = json_server::install(checkout)?;
         let folder = fresh_folder(checkout)?;
-        let [ingress, admin, api, xds, production, shadow] = ports::free()?;
-        let ports = Ports { ingress, admin, api, production, shadow, xds };
+        let [ingress, admin, api, xds, production, next, control, twin] = ports::free()?;
+        let ports = Ports { ingress, admin, api, production, next, control, twin, xds };
 
         let Servers { old, new } = servers;
-        let old = run_json_server(&folder, "production", &old, production)?;
-        let new = run_json_server(&folder, "shadow", &new, shadow)?;
-        let relay = Relay::start(shadow)?;
-        let umbra = run_control_plane(checkout, &folder, ports)?;
+        let mut servers = Vec::new();
+        for (name, script, port) in [
+            ("production", &old, production),
+            ("control", &old, control),
+            ("twin", &old, twin),
+            ("next", &new, next),
+        ] {
+            servers.push(run_json_server(&folder, name, script, port)?);
+        }
+        let relay = Relay::start(next)?;
+        let control_plane = run_control_plane(checkout, &folder, ports)?;
         let envoy = run_envoy(checkout, &folder, ports, relay.port(), &envoy_binary)?;
-        Ok(Self { envoy, control_plane: umbra, relay, shadow: new, production: old, ports, folder })
+        Ok(Self { envoy, control_plane, relay, servers, ports, folder })
     }
 
     /// Where the parts listen.
@@ -93,10 +104,8 @@ impl Stack {
     /// # Errors
     /// Then: the message has the end of its log.
     pub(crate) fn must_run(&mut self) -> Result<()> {
-        for process in [&mut self.envoy, &mut self.control_plane, &mut self.shadow, &mut self.production] {
-            process.must_run()?;
-        }
-        Ok(())
+        let umbra = [&mut self.envoy, &mut self.control_plane];
+        umbra.into_iter().chain(&mut self.servers).try_for_each(Process::must_run)
     }
 }
 
@@ -145,12 +154,15 @@ fn run_control_plane(checkout: &Checkout, folder: &Path, ports: Ports) -> Result
     Ok(process)
 }
 
-fn run_envoy(checkout: &Checkout, folder: &Path, ports: Ports, shadow: u16, envoy: &Path) -> Result<Process> {
+fn run_envoy(checkout: &Checkout, folder: &Path, ports: Ports, relay: u16, envoy: &Path) -> Result<Process> {
     let mut sidecar = Sidecar::load(checkout)?;
     sidecar.set_admin_port(ports.admin)?;
     sidecar.set_listener_port(ports.ingress)?;
     sidecar.set_cluster_port("primary", ports.production)?;
-    sidecar.set_cluster_port("shadow", shadow)?;
+    sidecar.set_cluster_port("shadow", relay)?;
+    sidecar.set_cluster_port("control", ports.control)?;
+    sidecar.add_cluster("next", "shadow", ports.next)?;
+    sidecar.add_cluster("twin", "shadow", ports.twin)?;
     sidecar.set_cluster_port("umbra-control-plane", ports.xds)?;
     let config = folder.join("envoy.json");
     sidecar.write(&config)?;

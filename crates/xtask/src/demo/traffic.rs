@@ -68,6 +68,8 @@ struct State {
     order: Order,
     /// Requests that were begun, which is also the next one's number.
     begun: u64,
+    /// Flowing, the next request is not begun before.
+    due: Option<Instant>,
     sent: Sent,
     failure: Option<String>,
 }
@@ -78,7 +80,7 @@ enum Order {
     Wait,
     /// Until this many were begun.
     Until(u64),
-    /// Without end, each client pausing after every request.
+    /// Without end, the next one not before this has passed since the last was begun.
     Flow(Duration),
     End,
 }
@@ -94,9 +96,9 @@ impl Traffic {
         Self { clients: (0..CLIENTS).map(client).collect(), shared }
     }
 
-    /// Lets requests flow without end, each client pausing `pause` after every one.
-    pub(crate) fn flow(&self, pause: Duration) {
-        self.shared.order(Order::Flow(pause));
+    /// Lets requests flow without end, one every so often; with zero, as fast as they are answered.
+    pub(crate) fn flow(&self, every: Duration) {
+        self.shared.order(Order::Flow(every));
     }
 
     /// Stops, and waits for the answers that are under way; gives what was sent since the start.
@@ -171,29 +173,43 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// The number of the next request, and how long to pause after it; none when all is over.
-    fn next(&self) -> Option<(u64, Duration)> {
+    /// The number of the next request, once it is time for it; none when all is over.
+    fn next(&self) -> Option<u64> {
         let mut state = self.lock();
         loop {
-            let pause = match state.order {
+            let now = Instant::now();
+            let early = match state.order {
                 Order::End => return None,
-                Order::Flow(pause) => Some(pause),
+                Order::Flow(every) => {
+                    let due = state.due.unwrap_or(now);
+                    let early = due.saturating_duration_since(now);
+                    if early.is_zero() {
+                        // What could not be sent in time is not made up for in a burst.
+                        state.due = Some(now.max(due + every));
+                    }
+                    Some(early)
+                }
                 Order::Until(end) if state.begun < end => Some(Duration::ZERO),
                 Order::Until(_) | Order::Wait => None,
             };
-            if let Some(pause) = pause {
-                let number = state.begun;
-                state.begun += 1;
-                return Some((number, pause));
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = match early {
+                Some(Duration::ZERO) => {
+                    let number = state.begun;
+                    state.begun += 1;
+                    return Some(number);
+                }
+                Some(early) => {
+                    self.changed.wait_timeout(state, early).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
         }
     }
 
     fn serve(&self, port: u16) {
         let mut client = Client::new(port);
         let mut on_this_connection = 0;
-        while let Some((number, pause)) = self.next() {
+        while let Some(number) = self.next() {
             let request = mix::request(number);
             let failure = send(&client, &request).err();
             on_this_connection += 1;
@@ -208,15 +224,6 @@ impl Shared {
             if let Some(failure) = failure {
                 state.sent.failed += 1;
                 state.failure.get_or_insert(format!("{failure:#}"));
-            }
-            // A pause ends early when there is something new to do.
-            let until = Instant::now() + pause;
-            while matches!(state.order, Order::Flow(_)) {
-                let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
-                else {
-                    break;
-                };
-                state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
             }
             drop(state);
             self.changed.notify_all();
