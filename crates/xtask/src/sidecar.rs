@@ -11,6 +11,9 @@ use crate::checkout::Checkout;
 /// Where the configuration looks for the module.
 const MODULE: &str = "/etc/envoy/umbra-filter.wasm";
 
+/// What a cluster says of its connections.
+const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
 /// An Envoy configuration that can still be changed.
 #[derive(Debug, Clone)]
 pub(crate) struct Sidecar {
@@ -79,6 +82,23 @@ impl Sidecar {
         let clusters = self.config.pointer_mut("/static_resources/clusters").and_then(Value::as_array_mut);
         clusters.context("the configuration has no clusters")?.push(added);
         self.set_cluster_port(name, port)
+    }
+
+    /// Has Envoy close connections to a cluster that were idle for so long.
+    ///
+    /// # Errors
+    /// When there is no such cluster.
+    pub(crate) fn set_idle_timeout(&mut self, name: &str, timeout: &str) -> Result<()> {
+        let cluster = self.cluster(name)?.as_object_mut().context("a cluster is no object")?;
+        let options = cluster.entry("typed_extension_protocol_options").or_insert_with(|| {
+            let explicit = json!({"http_protocol_options": {}});
+            json!({HTTP_OPTIONS: {"@type": format!("type.googleapis.com/{HTTP_OPTIONS}"), "explicit_http_config": explicit}})
+        });
+        let options = options.get_mut(HTTP_OPTIONS).and_then(Value::as_object_mut);
+        options
+            .with_context(|| format!("cluster {name} has other options"))?
+            .insert("common_http_protocol_options".to_owned(), json!({"idle_timeout": timeout}));
+        Ok(())
     }
 
     /// Takes everything of Umbra out: filters, mirror slots and plugin configurations.

@@ -89,13 +89,13 @@ fn named_statuses(report: &Value) -> BTreeSet<String> {
     let mut named = BTreeSet::new();
     for one in list(report, "endpoints") {
         for statuses in list(one, "statuses") {
-            let of = |party: &str| statuses.get(party).and_then(Value::as_u64).unwrap_or_default();
-            let [primary, shadow, control] = ["primary", "shadow", "control"].map(of);
-            if shadow != primary {
-                named.insert(format!("{} {primary} {shadow}", text(one, "endpoint")));
-            }
-            if control != primary {
-                named.insert(format!("{} {primary} {control} of the control", text(one, "endpoint")));
+            let of = |party: &str| statuses.get(party).and_then(Value::as_u64);
+            let Some(primary) = of("primary") else { continue };
+            // One that did not answer has no status.
+            for (party, whose) in [("shadow", ""), ("control", " of the control")] {
+                if let Some(status) = of(party).filter(|status| *status != primary) {
+                    named.insert(format!("{} {primary} {status}{whose}", text(one, "endpoint")));
+                }
             }
         }
     }

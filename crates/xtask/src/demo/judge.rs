@@ -16,7 +16,7 @@ use crate::{interrupt, say};
 
 /// How often a request is sent. Latencies are part of the verdict, and a machine that is busy to its limit measures the
 /// queue before the servers: so this leaves two cores some room, with five processes to every request.
-const PACE: Duration = Duration::from_micros(3_300);
+const PACE: Duration = Duration::from_millis(4);
 
 /// A verdict that is not there after this does not come.
 const VERDICT_LIMIT: Duration = Duration::from_secs(120);

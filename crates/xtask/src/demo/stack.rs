@@ -25,6 +25,9 @@ pub(crate) const WORKERS: u32 = 4;
 /// A server that has not come up after this will not.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
+/// Node closes a connection that was idle for 5 s, and a request that comes just then is lost: Envoy must be first.
+const IDLE_TIMEOUT: &str = "3s";
+
 /// The running parts. Dropped, the first field first: nobody is left without the one it talks to.
 #[derive(Debug)]
 pub(crate) struct Stack {
@@ -70,14 +73,16 @@ impl Stack {
 
         let Servers { old, new } = servers;
         let mut servers = Vec::new();
-        for (name, script, port) in [
-            ("production", &old, production),
-            ("control", &old, control),
-            ("twin", &old, twin),
-            ("next", &new, next),
-        ] {
-            servers.push(run_json_server(&folder, name, script, port)?);
+        for (name, port) in [("production", production), ("control", control), ("twin", twin)] {
+            // A line for every request would cost as much as the request itself.
+            servers.push(run_json_server(
+                &folder,
+                name,
+                Command::new("node").arg(&old).arg("--quiet"),
+                port,
+            )?);
         }
+        servers.push(run_json_server(&folder, "next", Command::new("node").arg(&new), next)?);
         let relay = Relay::start(next)?;
         let control_plane = run_control_plane(checkout, &folder, ports)?;
         let envoy = run_envoy(checkout, &folder, ports, relay.port(), &envoy_binary)?;
@@ -118,18 +123,14 @@ fn fresh_folder(checkout: &Checkout) -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn run_json_server(folder: &Path, name: &str, script: &Path, port: u16) -> Result<Process> {
+fn run_json_server(folder: &Path, name: &str, node: &mut Command, port: u16) -> Result<Process> {
     // Each its own copy: a write to one must not be seen by the other.
     let database = folder.join(format!("{name}.json"));
     fs::write(&database, serde_json::to_vec_pretty(&data::shop())?)?;
     let progress = Progress::start(format_args!("starting {name}"));
     let process = Process::start_logged(
         name,
-        Command::new("node")
-            .arg(script)
-            .args(["--host", "127.0.0.1", "--port", &port.to_string()])
-            .arg(database)
-            .current_dir(folder),
+        node.args(["--host", "127.0.0.1", "--port", &port.to_string()]).arg(database).current_dir(folder),
         &folder.join(format!("{name}.log")),
     )?;
     let process = ready(process, port, "/products/1")?;
@@ -164,6 +165,9 @@ fn run_envoy(checkout: &Checkout, folder: &Path, ports: Ports, relay: u16, envoy
     sidecar.add_cluster("next", "shadow", ports.next)?;
     sidecar.add_cluster("twin", "shadow", ports.twin)?;
     sidecar.set_cluster_port("umbra-control-plane", ports.xds)?;
+    for cluster in ["primary", "shadow", "control", "next", "twin"] {
+        sidecar.set_idle_timeout(cluster, IDLE_TIMEOUT)?;
+    }
     let config = folder.join("envoy.json");
     sidecar.write(&config)?;
     let progress = Progress::start(format_args!("starting envoy {} with {WORKERS} workers", envoy::NEWEST));
