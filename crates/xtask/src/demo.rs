@@ -14,6 +14,7 @@ mod stack;
 mod stage;
 mod traffic;
 mod valve;
+mod warm;
 
 use std::process::Command;
 use std::time::Duration;

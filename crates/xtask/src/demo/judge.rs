@@ -14,12 +14,8 @@ use crate::http::Client;
 use crate::progress::Progress;
 use crate::{interrupt, say};
 
-/// How often a request is sent. Latencies are part of the verdict, and a machine that is busy to its limit measures the
-/// queue before the servers: so this leaves two cores some room, with five processes to every request.
-const PACE: Duration = Duration::from_millis(4);
-
 /// A verdict that is not there after this does not come.
-const VERDICT_LIMIT: Duration = Duration::from_secs(120);
+const VERDICT_LIMIT: Duration = Duration::from_secs(400);
 
 /// How long the last reports may take: filters send one every second.
 const REPORT_LIMIT: Duration = Duration::from_secs(10);
@@ -73,8 +69,8 @@ pub(crate) fn judged(
     say::heading(format_args!("the candidate: {what}"));
     operator.types(&["valve", shadow, "100", "--wait"])?;
 
-    traffic.flow(PACE);
-    let progress = Progress::start(format_args!("{} requests a second", 1_000_000 / PACE.as_micros().max(1)));
+    traffic.flow(stack.pace());
+    let progress = Progress::start(format_args!("{:.0} requests a second", 1.0 / stack.pace().as_secs_f64()));
     let settled = interrupt::wait_for("a verdict", VERDICT_LIMIT, || {
         stack.must_run()?;
         let verdict = api.get_json(&path("verdict"))?;

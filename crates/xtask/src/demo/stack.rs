@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 
 use super::data;
 use super::relay::Relay;
+use super::warm;
 use crate::checkout::Checkout;
 use crate::http::Client;
 use crate::process::Process;
@@ -36,6 +37,7 @@ pub(crate) struct Stack {
     relay: Relay,
     servers: Vec<Process>,
     ports: Ports,
+    pace: Duration,
     folder: PathBuf,
 }
 
@@ -83,15 +85,21 @@ impl Stack {
             )?);
         }
         servers.push(run_json_server(&folder, "next", Command::new("node").arg(&new), next)?);
+        let pace = warm::up(&[production, control, twin, next])?;
         let relay = Relay::start(next)?;
         let control_plane = run_control_plane(checkout, &folder, ports)?;
         let envoy = run_envoy(checkout, &folder, ports, relay.port(), &envoy_binary)?;
-        Ok(Self { envoy, control_plane, relay, servers, ports, folder })
+        Ok(Self { envoy, control_plane, relay, servers, ports, pace, folder })
     }
 
     /// Where the parts listen.
     pub(crate) fn ports(&self) -> Ports {
         self.ports
+    }
+
+    /// How often a request may be sent that three servers answer, for latencies to be those of the servers.
+    pub(crate) fn pace(&self) -> Duration {
+        self.pace
     }
 
     /// Where their data and logs are.
