@@ -53,6 +53,7 @@ pub(crate) struct AuditQuery {
     /// Only before then.
     pub(crate) until: Option<String>,
     /// `json` for a page, or `ndjson` for all rows, oldest first, one on a line. Left out: as `Accept` says.
+    #[param(inline)]
     pub(crate) format: Option<AuditFormat>,
 }
 

@@ -41,6 +41,21 @@ async fn every_described_route_is_in_the_table_and_the_other_way_round() {
     assert_eq!(described, table.collect());
 }
 
+/// A reference that leads nowhere keeps clients from being generated.
+#[tokio::test]
+async fn every_reference_leads_to_a_schema() {
+    let folder = folder();
+    let server = TestServer::start(folder.path()).await;
+    let description = server.api.get("/api/v1/openapi.json").await;
+    let text = description.to_string();
+    let references: BTreeSet<_> =
+        text.split("\"$ref\":\"#").skip(1).map(|part| part.split('"').next().unwrap()).collect();
+    assert!(references.len() > 20, "{references:?}");
+    for reference in references {
+        assert!(description.pointer(reference).is_some(), "{reference}");
+    }
+}
+
 /// Every field that a resource can have, as `umbra_resource` writes it.
 const EVERYTHING: &str = r#"
 apiVersion: umbra/v1

@@ -38,7 +38,7 @@ impl Worker {
     pub(crate) async fn send_with(&mut self, report: &Report, token: &str) -> Result<u64, tonic::Status> {
         let mut request = tonic::Request::new(message(report));
         request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
-        let ReportResponse { acknowledged } = soon(self.client.report(request)).await?.into_inner();
+        let ReportResponse { acknowledged, .. } = soon(self.client.report(request)).await?.into_inner();
         Ok(acknowledged)
     }
 
