@@ -7,6 +7,7 @@ pub mod access;
 pub mod audit;
 pub mod command;
 pub mod epoch;
+pub mod expiry;
 pub mod nodes;
 pub mod plan;
 pub mod state;

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod audit;
 pub mod error;
+pub mod expiry;
 pub mod metrics;
 pub mod pairs;
 mod rows;

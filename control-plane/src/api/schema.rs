@@ -75,6 +75,40 @@ pub struct ShadowDocument {
     pub metadata: MetadataDocument,
     /// Which requests, where to, how many.
     pub spec: ShadowSpecDocument,
+    /// What the server says of it. Ignored in what is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(read_only)]
+    pub status: Option<ShadowStatusDocument>,
+}
+
+/// What the server says of a shadow.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ShadowStatus)]
+pub struct ShadowStatusDocument {
+    /// What goes back by itself next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<ExpiryDocument>,
+    /// What goes back after that: the valve and the switch may have times of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub then: Option<ExpiryDocument>,
+}
+
+/// The end of a change for a limited time.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Expiry)]
+pub struct ExpiryDocument {
+    /// When (RFC 3339, UTC).
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// What the valve goes back to; null if it stays.
+    #[schema(value_type = Option<f64>)]
+    pub percent: Option<Number>,
+    /// What the switch goes back to; null if it stays.
+    pub enabled: Option<bool>,
+    /// The revision of the change that it takes back.
+    pub revision: u64,
 }
 
 /// A resource's name and what goes with it.

@@ -31,8 +31,8 @@ use crate::intake::plans::Plans;
 use crate::listener::Listener;
 use crate::listener::tls::{Protocols, TlsFiles};
 use crate::model::nodes::Nodes;
-use crate::store::Store;
 use crate::store::metrics::StoreMetrics;
+use crate::store::{Store, expiry};
 use crate::xds::metrics::XdsMetrics;
 use crate::xds::policies::Policies;
 use crate::xds::{self, Discovery, policies};
@@ -94,6 +94,8 @@ impl Server {
             nodes: config.access.nodes.clone(),
         };
         let access = Arc::new(Access::open(store.access(), access).await?);
+        // Before anybody is told a share: its time may have ended while nobody was here.
+        expiry::restore_due(&store).await?;
 
         let api_listener = bind(&config.api, api_tls, MAX_API_CONNECTIONS, "--listen-api").await?;
         let xds_listener = bind(&config.xds, xds_tls, MAX_XDS_CONNECTIONS, "--listen-xds").await?;
@@ -107,6 +109,7 @@ impl Server {
         let api_metrics = ApiMetrics::register(&mut registry);
         let (stop, stop_xds) = (CancellationToken::new(), CancellationToken::new());
 
+        tokio::spawn(expiry::follow(Arc::clone(&store), stop.clone()));
         let watch = store.watch();
         let first = Policies::new(&store.state(), store.mesh_key(), xds_metrics.clone());
         let (sender, policies) = watch::channel(Arc::new(first));

@@ -25,6 +25,8 @@ pub enum Action {
     Delete,
     /// Its valve or its switch was moved, and nothing else.
     Valve,
+    /// Its valve or its switch went back, as its time was over.
+    Expire,
 }
 
 /// One resource's part of a write.
@@ -40,6 +42,8 @@ pub struct Edit {
     pub before: Option<Resource>,
     /// `None` if it was deleted.
     pub after: Option<Resource>,
+    /// What the server has to say of it, beside the operator's reason.
+    pub note: Option<String>,
 }
 
 /// What a row of the audit trail says.
@@ -129,6 +133,7 @@ impl Action {
             Action::Update => "update",
             Action::Delete => "delete",
             Action::Valve => "valve",
+            Action::Expire => "expire",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use umbra_resource::manifest::status::Moment;
 use umbra_resource::{Kind, Problem, Resource};
 
 /// A write.
@@ -38,8 +39,17 @@ pub enum Command {
         percent: Option<f64>,
         /// The switch.
         enabled: Option<bool>,
+        /// Until when: then what it moves goes back. `None`: for good.
+        until: Option<Moment>,
         /// What must hold of the shadow.
         precondition: Precondition,
+    },
+    /// Take back what was moved for a limited time.
+    Expire {
+        /// The shadow's name.
+        shadow: String,
+        /// What is due then goes back.
+        now: Moment,
     },
 }
 

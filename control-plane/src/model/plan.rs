@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use umbra_resource::manifest::shadow::ShadowSpec;
+use umbra_resource::manifest::status::Moment;
 use umbra_resource::{Kind, Percent, Problem, Resource, Shadow};
 
 use crate::model::audit::{Action, Edit};
 use crate::model::command::{Command, Effect, Outcome, Precondition, Rejection, Written};
+use crate::model::expiry::{self, Named};
 use crate::model::state::{Resources, State};
 
 /// What a command comes to.
@@ -37,7 +39,7 @@ pub fn plan(state: &State, command: &Command, now: &str) -> Result<Plan, Rejecti
     match command {
         Command::Put { resource, precondition } => {
             draft.check(resource.kind(), resource.name(), precondition)?;
-            draft.put(Resource::clone(resource), None);
+            draft.put(Resource::clone(resource), How::default());
         }
         Command::Delete { kind, name, precondition } => draft.delete(*kind, name, precondition)?,
         Command::Apply { resources, .. } => {
@@ -46,13 +48,15 @@ pub fn plan(state: &State, command: &Command, now: &str) -> Result<Plan, Rejecti
                 return Err(Rejection::Invalid(twice));
             }
             for resource in resources {
-                draft.put(Resource::clone(resource), None);
+                draft.put(Resource::clone(resource), How::default());
             }
         }
-        Command::Valve { shadow, percent, enabled, precondition } => {
+        Command::Valve { shadow, percent, enabled, until, precondition } => {
             let moved = draft.valve(shadow, *percent, *enabled, precondition)?;
-            draft.put(moved, Some(Action::Valve));
+            let named = Named { percent: percent.is_some(), enabled: enabled.is_some(), until: *until };
+            draft.put(moved, How { action: Some(Action::Valve), named });
         }
+        Command::Expire { shadow, now } => draft.expire(shadow, *now)?,
     }
     draft.finish(matches!(command, Command::Apply { dry_run: true, .. }))
 }
@@ -65,6 +69,15 @@ struct Draft<'a> {
     resources: Resources,
     edits: Vec<Edit>,
     results: Vec<Written>,
+}
+
+/// How a resource is put in place.
+#[derive(Default)]
+struct How {
+    /// What the audit trail calls it, if not by whether it was there before.
+    action: Option<Action>,
+    /// Which fields the operator moved, and for how long.
+    named: Named,
 }
 
 impl<'a> Draft<'a> {
@@ -88,20 +101,39 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Puts `wanted` in place; the audit trail calls it `action`, or says whether it was there before.
-    fn put(&mut self, wanted: Resource, action: Option<Action>) {
-        let wanted = wanted.without_server_fields();
-        let before = self.state.get(wanted.kind(), wanted.name()).map(|before| Resource::clone(before));
-        let effect = match &before {
-            None => Effect::Created,
-            Some(before) if before.clone().without_server_fields() == wanted => Effect::Unchanged,
-            Some(_) => Effect::Updated,
-        };
-        if let (Effect::Unchanged, Some(before)) = (effect, &before) {
-            self.results.push(Written { effect, resource: before.clone() });
+    /// Puts `wanted` in place, as far as that changes anything.
+    fn put(&mut self, wanted: Resource, how: How) {
+        let mut wanted = wanted.without_server_fields();
+        let before = self.state.get(wanted.kind(), wanted.name()).map(AsRef::as_ref);
+        let is_same = before.is_some_and(|before| before.clone().without_server_fields() == wanted);
+        let (mut note, mut goes_back_as_before) = (None, true);
+        if let (Some(Resource::Shadow(before)), Resource::Shadow(wanted)) = (before, &mut wanted) {
+            (wanted.status, note) = expiry::carry(before, &wanted.spec, how.named, self.revision);
+            goes_back_as_before = before.status == wanted.status;
+        }
+        if let Some(before) = before.filter(|_| is_same && goes_back_as_before) {
+            self.results.push(Written { effect: Effect::Unchanged, resource: before.clone() });
             return;
         }
-        let mut after = wanted;
+        self.write(wanted, how.action, note);
+    }
+
+    /// Takes back what is due.
+    fn expire(&mut self, name: &str, now: Moment) -> Result<(), Rejection> {
+        let Some(Resource::Shadow(shadow)) = self.state.get(Kind::Shadow, name).map(AsRef::as_ref) else {
+            return Err(Rejection::NotFound { kind: Kind::Shadow, name: name.to_owned() });
+        };
+        if let Some((spec, status, words)) = expiry::restore(shadow, now) {
+            let shadow = Shadow { metadata: shadow.metadata.clone(), spec, status };
+            self.write(shadow.into(), Some(Action::Expire), Some(words));
+        }
+        Ok(())
+    }
+
+    /// Puts `after` in place; the audit trail calls it `action`, or says whether it was there before.
+    fn write(&mut self, mut after: Resource, action: Option<Action>, note: Option<String>) {
+        let before = self.state.get(after.kind(), after.name()).map(|before| Resource::clone(before));
+        let effect = if before.is_some() { Effect::Updated } else { Effect::Created };
         let metadata = after.metadata_mut();
         metadata.revision = Some(self.revision);
         metadata.updated_at = Some(self.now.to_owned());
@@ -114,6 +146,7 @@ impl<'a> Draft<'a> {
             name: after.name().to_owned(),
             before,
             after: Some(after),
+            note,
         });
     }
 
@@ -142,6 +175,7 @@ impl<'a> Draft<'a> {
             name: name.to_owned(),
             before: Some(before),
             after: None,
+            note: None,
         });
         Ok(())
     }
@@ -170,7 +204,7 @@ impl<'a> Draft<'a> {
         {
             spec.enabled = Some(enabled);
         }
-        Ok(Shadow { metadata: shadow.metadata.clone(), spec }.into())
+        Ok(Shadow { metadata: shadow.metadata.clone(), spec, status: shadow.status.clone() }.into())
     }
 
     fn finish(self, dry_run: bool) -> Result<Plan, Rejection> {

@@ -126,7 +126,10 @@ fn record(edit: &Edit, change: &Change, origin: &Origin, now: &str) -> Result<Au
         name: edit.name.clone(),
         before: edit.before.as_ref().map(json).transpose()?,
         after: edit.after.as_ref().map(json).transpose()?,
-        reason: origin.reason.clone(),
+        reason: match (&origin.reason, &edit.note) {
+            (Some(reason), Some(note)) => Some(format!("{reason} ({note})")),
+            (reason, note) => reason.clone().or_else(|| note.clone()),
+        },
     })
 }
 

@@ -14,6 +14,7 @@ mod audit;
 mod config;
 mod console;
 mod delta;
+mod expiry;
 mod limits;
 mod nodes;
 mod openapi;

@@ -116,6 +116,10 @@ async fn the_described_resources_are_those_that_are_served() {
     let stamp = server.api.get("/api/v1/stamps/checkout").await;
     let described: StampDocument = serde_json::from_value(stamp.clone()).unwrap();
     assert_eq!(serde_json::to_value(described).unwrap(), stamp);
+    for body in [r#"{"percent": 9, "for": "1h"}"#, r#"{"enabled": false, "for": "2h"}"#] {
+        let path = "/api/v1/shadows/checkout-v2/valve";
+        server.api.send(reqwest::Method::PATCH, path, "application/json", body).await;
+    }
     let shadow = server.api.get("/api/v1/shadows/checkout-v2").await;
     let described: ShadowDocument = serde_json::from_value(shadow.clone()).unwrap();
     assert_eq!(serde_json::to_value(described).unwrap(), shadow);

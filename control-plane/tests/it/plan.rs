@@ -5,6 +5,7 @@ use umbra_control_plane::model::audit::Action;
 use umbra_control_plane::model::command::{Command, Precondition, Rejection};
 use umbra_control_plane::model::plan::plan;
 use umbra_control_plane::model::state::State;
+use umbra_resource::manifest::status::Moment;
 use umbra_resource::{Kind, Resource, from_value};
 
 fn stamp(name: &str, method: &str) -> Resource {
@@ -55,13 +56,21 @@ fn command() -> impl Strategy<Value = Command> {
         }),
         (prop::collection::vec(resource(), 0..4), any::<bool>())
             .prop_map(|(resources, dry_run)| Command::Apply { resources, dry_run }),
-        (name(), prop::option::of(-10.0..120.0_f64), prop::option::of(any::<bool>()), precondition())
-            .prop_map(|(shadow, percent, enabled, precondition)| Command::Valve {
+        (
+            name(),
+            prop::option::of(-10.0..120.0_f64),
+            prop::option::of(any::<bool>()),
+            prop::option::of(0..10_u64),
+            precondition()
+        )
+            .prop_map(|(shadow, percent, enabled, until, precondition)| Command::Valve {
                 shadow,
                 percent: percent.map(f64::round),
                 enabled,
+                until: until.map(Moment::from_ms),
                 precondition
             }),
+        (name(), 0..10_u64).prop_map(|(shadow, now)| Command::Expire { shadow, now: Moment::from_ms(now) }),
     ]
 }
 
@@ -104,6 +113,7 @@ proptest! {
                 }
                 let action = match (&edit.before, &edit.after, &command) {
                     (_, _, Command::Valve { .. }) => Action::Valve,
+                    (_, _, Command::Expire { .. }) => Action::Expire,
                     (None, _, _) => Action::Create,
                     (_, None, _) => Action::Delete,
                     (Some(_), Some(_), _) => Action::Update,

@@ -23,7 +23,13 @@ fn apply(yaml: &str) -> Command {
 }
 
 fn valve(percent: f64, precondition: Precondition) -> Command {
-    Command::Valve { shadow: "checkout-v2".to_owned(), percent: Some(percent), enabled: None, precondition }
+    Command::Valve {
+        shadow: "checkout-v2".to_owned(),
+        percent: Some(percent),
+        enabled: None,
+        until: None,
+        precondition,
+    }
 }
 
 async fn execute(store: &Store, command: Command) -> Result<Outcome, WriteError> {

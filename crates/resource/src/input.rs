@@ -21,7 +21,7 @@ pub const MAX_DOCUMENTS: usize = 10_000;
 
 /// Reads one resource, an array of resources, or `{"items": [...]}`, from JSON.
 ///
-/// `metadata.revision` and `metadata.updated_at` are accepted and dropped. A key that stands twice in a
+/// `metadata.revision`, `metadata.updated_at` and a shadow's `status` are accepted and dropped. A key that stands twice in a
 /// mapping is refused. At most [`MAX_TEXT_BYTES`] and [`MAX_DOCUMENTS`].
 ///
 /// # Errors

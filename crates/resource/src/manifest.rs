@@ -8,6 +8,7 @@ pub mod compare;
 pub mod gates;
 pub mod shadow;
 pub mod stamp;
+pub mod status;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,7 +32,7 @@ pub enum Kind {
 /// A stamp or a shadow.
 ///
 /// Serialises as `{apiVersion, kind, metadata, spec}`. Deserialising keeps `metadata.revision` and
-/// `metadata.updated_at`, as a client of the server needs; [`crate::from_json`] and its like, which read what
+/// `metadata.updated_at` and `status`, as a client of the server needs; [`crate::from_json`] and its like, which read what
 /// operators send, drop them.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "few are alive at a time, and a box would show in every match")]
@@ -58,6 +59,8 @@ pub struct Shadow {
     pub metadata: Metadata,
     /// Which requests, where to, how many.
     pub spec: shadow::ShadowSpec,
+    /// What the server says of it. Ignored in what operators send.
+    pub status: status::ShadowStatus,
 }
 
 /// A resource's name and what goes with it.
@@ -133,6 +136,9 @@ impl Resource {
         let metadata = self.metadata_mut();
         metadata.revision = None;
         metadata.updated_at = None;
+        if let Self::Shadow(shadow) = &mut self {
+            shadow.status = status::ShadowStatus::default();
+        }
         self
     }
 }
@@ -157,19 +163,24 @@ struct Envelope<'a, Spec> {
     kind: Kind,
     metadata: &'a Metadata,
     spec: &'a Spec,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'a status::ShadowStatus>,
 }
 
 impl Serialize for Stamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { metadata, spec } = self;
-        Envelope { api_version: API_VERSION, kind: Kind::Stamp, metadata, spec }.serialize(serializer)
+        Envelope { api_version: API_VERSION, kind: Kind::Stamp, metadata, spec, status: None }
+            .serialize(serializer)
     }
 }
 
 impl Serialize for Shadow {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { metadata, spec } = self;
-        Envelope { api_version: API_VERSION, kind: Kind::Shadow, metadata, spec }.serialize(serializer)
+        let Self { metadata, spec, status } = self;
+        let status = Some(status).filter(|status| !status.is_empty());
+        Envelope { api_version: API_VERSION, kind: Kind::Shadow, metadata, spec, status }
+            .serialize(serializer)
     }
 }
 

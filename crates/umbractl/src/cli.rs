@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and what it means. It does nothing.
 
 pub(crate) mod audit;
+pub(crate) mod change;
 pub(crate) mod token;
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
@@ -8,6 +9,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use self::change::{Lasts, Reason, Wait};
 use crate::value::{BodyBytes, NodeField, Pair, Percent, ToleranceArg};
 
 const AFTER_HELP: &str = "\
@@ -171,7 +173,7 @@ pub(crate) enum Command {
     },
     /// Set a shadow's share of the requests, in percent
     #[command(
-        after_help = "Examples:\n  umbractl valve checkout-v2 25%\n  umbractl valve checkout-v2 0.5 --wait --reason 'quiet hours'\n  umbractl valve checkout-v2 0 --wait 5s"
+        after_help = "Examples:\n  umbractl valve checkout-v2 25%\n  umbractl valve checkout-v2 0.5 --wait --reason 'quiet hours'\n  umbractl valve checkout-v2 0 --wait 5s\n  umbractl valve checkout-v2 50 --for 2h --reason 'evening peak'"
     )]
     Valve {
         /// The shadow's name
@@ -179,18 +181,24 @@ pub(crate) enum Command {
         /// `25`, `25%` or `0.5`: 0 to 100, with up to four decimals
         percent: Percent,
         #[command(flatten)]
+        lasts: Lasts,
+        #[command(flatten)]
         wait: Wait,
         #[command(flatten)]
         reason: Reason,
     },
     /// Turn a shadow on or off, and leave its valve where it is
-    #[command(after_help = "Examples:\n  umbractl switch checkout-v2 off --wait")]
+    #[command(
+        after_help = "Examples:\n  umbractl switch checkout-v2 off --wait\n  umbractl switch checkout-v2 off --for 30m"
+    )]
     Switch {
         /// The shadow's name
         shadow: String,
         /// on or off
         #[arg(value_enum)]
         position: Position,
+        #[command(flatten)]
+        lasts: Lasts,
         #[command(flatten)]
         wait: Wait,
         #[command(flatten)]
@@ -268,22 +276,6 @@ pub(crate) struct Files {
     /// Look into the directories of a directory too
     #[arg(short = 'R', long)]
     pub(crate) recursive: bool,
-}
-
-/// The words that the audit trail keeps with a change.
-#[derive(Args, Debug)]
-pub(crate) struct Reason {
-    /// Why, for the audit trail
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<String>,
-}
-
-/// Whether to see a change through.
-#[derive(Args, Debug)]
-pub(crate) struct Wait {
-    /// Wait until every connected node has the change in effect, for at most this long (10s without a value)
-    #[arg(long, num_args = 0..=1, default_missing_value = "10s", value_parser = humantime::parse_duration, value_name = "TIME")]
-    pub(crate) wait: Option<Duration>,
 }
 
 /// A request to explain, and for which node.

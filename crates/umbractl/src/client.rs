@@ -41,6 +41,9 @@ pub(crate) struct ValveChange<'a> {
     pub(crate) percent: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) enabled: Option<bool>,
+    /// For how long, as `2h`; for good without it.
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+    pub(crate) lasts: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<&'a str>,
 }

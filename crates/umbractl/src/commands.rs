@@ -64,15 +64,20 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
             let client = connect(&global, output)?;
             delete::run(&client, &targets, ignore_not_found, reason.reason.as_deref(), output).await
         }
-        Command::Valve { shadow, percent, wait, reason } => {
-            let change =
-                ValveChange { percent: Some(percent.0), enabled: None, reason: reason.reason.as_deref() };
+        Command::Valve { shadow, percent, lasts, wait, reason } => {
+            let change = ValveChange {
+                percent: Some(percent.0),
+                enabled: None,
+                lasts: lasts.lasts.as_deref(),
+                reason: reason.reason.as_deref(),
+            };
             valve::run(&connect(&global, output)?, &shadow, &change, wait.wait, output).await
         }
-        Command::Switch { shadow, position, wait, reason } => {
+        Command::Switch { shadow, position, lasts, wait, reason } => {
             let change = ValveChange {
                 percent: None,
                 enabled: Some(position == Position::On),
+                lasts: lasts.lasts.as_deref(),
                 reason: reason.reason.as_deref(),
             };
             valve::run(&connect(&global, output)?, &shadow, &change, wait.wait, output).await

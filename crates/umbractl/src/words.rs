@@ -7,6 +7,7 @@ use serde_json::Value;
 use umbra_resource::manifest::{
     shadow::{CopyRequest, Guard, Override, Sample, SampleBy},
     stamp::{Clause, FieldMatch, PathMatch, ValueMatch},
+    status::Expiry,
 };
 
 /// So many changed fields of an audit entry are shown; the rest is counted.
@@ -51,6 +52,14 @@ fn field(field: &FieldMatch) -> String {
 /// `on` or `off`.
 pub(crate) fn switch(enabled: bool) -> &'static str {
     if enabled { "on" } else { "off" }
+}
+
+/// `goes back to 5%, on at 2030-01-31T12:00:00.000Z`.
+pub(crate) fn expiry(expiry: &Expiry) -> String {
+    let percent = expiry.percent.map(|percent| format!("{percent}%"));
+    let enabled = expiry.enabled.map(|enabled| switch(enabled).to_owned());
+    let to: Vec<_> = percent.into_iter().chain(enabled).collect();
+    format!("goes back to {} at {}", to.join(", "), expiry.at)
 }
 
 /// `request`, `cookie session`, `source-ip`.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::object::Object;
 use super::{Report, describe, scalar, shadow, shorten, stamp, suggest};
+use crate::manifest::status::ShadowStatus;
 use crate::manifest::{API_VERSION, Kind, Metadata, Resource, Shadow, Stamp};
 use crate::problem::Problem;
 
@@ -50,7 +51,9 @@ fn read(value: Value, report: &mut Report) -> Option<Resource> {
         }
         Some(Kind::Shadow) => {
             let spec = object.required("spec", what, report, shadow::spec);
-            metadata.zip(spec).map(|(metadata, spec)| Resource::Shadow(Shadow { metadata, spec }))
+            // The server's own, as in the metadata.
+            let status = object.take("status").map(|value| ShadowStatus::read(&value)).unwrap_or_default();
+            metadata.zip(spec).map(|(metadata, spec)| Resource::Shadow(Shadow { metadata, spec, status }))
         }
         // Without a kind nothing can be said of the spec.
         None => {

@@ -173,6 +173,9 @@ fn shadow_text(shadow: &Shadow, view: &ShadowView) -> String {
     let salt = sample.as_ref().and_then(|sample| sample.salt.as_deref()).unwrap_or(&shadow.metadata.name);
     let by = words::sample(sample.as_ref());
     sheet.line("valve", &format!("{}% by {by}, salt {salt}", shadow.spec.share()));
+    for expiry in shadow.status.expiry.iter().chain(&shadow.status.then) {
+        sheet.line("for a time", &words::expiry(expiry));
+    }
     for place in overrides {
         sheet.line("override", &words::place(place));
     }

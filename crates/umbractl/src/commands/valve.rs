@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use umbra_resource::manifest::status::Expiry;
 use umbra_resource::{Kind, Resource};
 
 use super::{suggest, wait};
@@ -19,6 +20,9 @@ struct Moved<'a> {
     enabled: bool,
     percent: f64,
     revision: Option<u64>,
+    /// What goes back by itself, and when: the next first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    expiries: Vec<&'a Expiry>,
     #[serde(skip_serializing_if = "Option::is_none")]
     wait: Option<wait::Waited>,
 }
@@ -45,6 +49,7 @@ pub(super) async fn run(
         enabled: shadow.spec.is_enabled(),
         percent: shadow.spec.share().value(),
         revision,
+        expiries: shadow.status.expiry.iter().chain(&shadow.status.then).collect(),
         wait: None,
     };
     if let Some(limit) = wait {
@@ -64,11 +69,18 @@ pub(super) async fn run(
             words::switch(moved.enabled),
             moved.percent
         );
+        for expiry in &moved.expiries {
+            text.push_str(&words::expiry(expiry));
+            text.push('\n');
+        }
         if let Some(waited) = &moved.wait {
             text.push_str(&waited.to_string());
         }
         text
     })?;
+    if change.lasts.is_some() && moved.expiries.is_empty() {
+        output.note("it stands there for good already, so there is nothing to go back to");
+    }
     // What an operator may not have expected of the position.
     if change.percent.is_some_and(|percent| percent > 0.0) && !moved.enabled {
         output.note(&format!(

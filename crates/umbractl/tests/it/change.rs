@@ -259,3 +259,24 @@ fn a_control_plane_that_goes_away_during_a_wait_has_still_acknowledged() {
     let run = against(&fake, &["valve", "checkout-v2", "25", "--wait"]).exits(2);
     assert!(run.stderr.contains("the change itself is acknowledged, at revision 9"), "{}", run.stderr);
 }
+
+#[test]
+fn a_change_for_a_time_says_what_it_goes_back_to() {
+    let fake = Fake::new(|asked| {
+        assert_eq!(asked.body, r#"{"percent":50.0,"for":"2h","reason":"peak"}"#);
+        let mut shadow = shadow(50.0, true, 8);
+        let expiry = json!({"at": "2030-01-31T12:00:00.000Z", "percent": 5, "enabled": null, "revision": 8});
+        shadow["status"] = json!({"expiry": expiry});
+        Answer::json(&shadow)
+    });
+    let change = ["valve", "checkout-v2", "50", "--for", "2h", "--reason", "peak"];
+    let run = against(&fake, &change).exits(0);
+    assert!(
+        run.stdout.ends_with("(revision 8)\ngoes back to 5% at 2030-01-31T12:00:00.000Z\n"),
+        "{}",
+        run.seen()
+    );
+    let run = against(&fake, &[&change[..], &["-o", "json"]].concat()).exits(0);
+    assert_eq!(run.json()["expiries"][0]["percent"], 5);
+    against(&fake, &["valve", "checkout-v2", "50", "--for", "later"]).exits(2);
+}
