@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::checkout::Checkout;
 use crate::steps::Steps;
-use crate::{codegen, console, demo, filter, fuzz, run, test, tidy, validate, wasm};
+use crate::{codegen, console, demo, filter, fuzz, monitoring, run, test, tidy, validate, wasm};
 
 /// Long enough for a cold build on two slow cores; it only ends one that hangs.
 const LIMIT: Duration = Duration::from_secs(45 * 60);
@@ -50,6 +50,7 @@ pub(crate) fn check(checkout: &Checkout, steps: &mut Steps) -> Result<()> {
     steps.take("filter", || filter::build(checkout))?;
     steps.take("imports and size of the filter", || wasm::check(&checkout.filter()))?;
     steps.take("pure crates for wasm32", || cargo(&PURE_FOR_WASM))?;
+    steps.take("alert rules", || monitoring::check(checkout))?;
     steps.take("Envoy configurations", || validate::all(checkout))?;
     steps.take("clippy", || {
         cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])

@@ -12,6 +12,7 @@ mod filter;
 mod fuzz;
 mod http;
 mod interrupt;
+mod monitoring;
 mod ports;
 mod process;
 mod progress;
