@@ -11,6 +11,7 @@
 )]
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::registry::Registry;
@@ -70,7 +71,7 @@ async fn reports(encoded: &[Vec<u8>]) -> (Duration, u64) {
     let url = DatabaseUrl::from(folder.path().join("umbra.db"));
     let store = Store::open(&url, [1; 16], |_| Ok(()), StoreMetrics::register(&mut registry)).await.unwrap();
     let metrics = IntakeMetrics::register(&mut registry);
-    let mut committer = Committer::new(store.telemetry(), Retention::default(), metrics);
+    let mut committer = Committer::new(store.telemetry(), Retention::default(), metrics, Arc::default());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let now_ms = u64::try_from(now.as_millis()).unwrap();
     let started = Instant::now();

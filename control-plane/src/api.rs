@@ -5,15 +5,21 @@ mod apply;
 mod audit;
 mod body;
 mod description;
+mod dump;
 mod etag;
+mod events;
 mod evidence;
+mod explain;
 mod guard;
 mod health;
+mod history;
 pub mod hosts;
+pub mod idempotency;
 mod layers;
 pub mod metrics;
 mod nodes;
 mod origin;
+mod page;
 mod pairs;
 mod problem;
 mod query;
@@ -25,6 +31,7 @@ mod time;
 mod tokens;
 mod valve;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -40,7 +47,9 @@ use utoipa_axum::routes;
 
 use crate::access::Access;
 use crate::api::hosts::Hosts;
+use crate::api::idempotency::Answers;
 use crate::api::metrics::ApiMetrics;
+use crate::live::Live;
 use crate::model::nodes::Nodes;
 use crate::store::Store;
 use crate::store::telemetry::Retention;
@@ -54,6 +63,8 @@ pub struct ApiContext {
     pub access: Arc<Access>,
     /// The names that the server answers to.
     pub hosts: Hosts,
+    /// What goes on now.
+    pub live: Live,
     /// The Envoys that were seen.
     pub nodes: Arc<Mutex<Nodes>>,
     /// Everything that is counted, for `/metrics`.
@@ -66,6 +77,10 @@ pub struct ApiContext {
     pub limits: Limits,
     /// How long telemetry is kept.
     pub retention: Retention,
+    /// How the server was started, by option, without secrets.
+    pub settings: Arc<BTreeMap<String, String>>,
+    /// Answers to requests that may be sent again.
+    pub answers: Answers,
 }
 
 /// What a client may ask of the server.
@@ -121,9 +136,14 @@ pub fn router(context: ApiContext) -> Router {
         .routes(routes!(valve::patch_valve))
         .routes(routes!(evidence::get_report))
         .routes(routes!(evidence::get_verdict))
+        .routes(routes!(history::get_history))
         .routes(routes!(pairs::list_pairs))
+        .routes(routes!(events::board))
+        .routes(routes!(events::events))
+        .routes(routes!(explain::explain))
         .routes(routes!(apply::apply))
         .routes(routes!(nodes::list_nodes))
+        .routes(routes!(dump::config_dump))
         .routes(routes!(audit::list_audit))
         .routes(routes!(audit::verify_audit))
         .routes(routes!(session::get_me))
@@ -149,6 +169,7 @@ pub fn router(context: ApiContext) -> Router {
         .method_not_allowed_fallback(layers::method_not_allowed)
         // Bodies are read by `body`, which knows its own limits and answers with a problem.
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(context.clone(), idempotency::once))
         .layer(middleware::from_fn_with_state(context.clone(), guard::guard))
         .layer(middleware::from_fn_with_state(limits.request_time, layers::timeout))
         .layer(CatchPanicLayer::custom(layers::panicked))

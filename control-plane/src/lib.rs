@@ -8,6 +8,8 @@
 //! - [`analysis`]: what it adds up to.
 //! - [`access`]: who is at the other end.
 //! - [`console`]: the web console's pages.
+//! - [`evidence`]: what is kept of it, put together.
+//! - [`live`]: what goes on now, for whoever follows it.
 //! - [`listener`]: connections for both, with TLS.
 //! - [`app`]: configuration, and everything put together.
 //!
@@ -21,8 +23,10 @@ pub mod analysis;
 pub mod api;
 pub mod app;
 pub mod console;
+pub mod evidence;
 pub mod intake;
 pub mod listener;
+pub mod live;
 pub mod model;
 pub mod store;
 pub mod xds;

@@ -10,6 +10,7 @@ pub mod epoch;
 pub mod expiry;
 pub mod nodes;
 pub mod plan;
+pub mod rates;
 pub mod state;
 pub mod tally;
 pub mod window;

@@ -54,6 +54,12 @@ pub const ROUTES: &[Route] = &[
     route(Method::GET, "/api/v1/shadows/{name}/report", VIEWER),
     route(Method::GET, "/api/v1/shadows/{name}/verdict", VIEWER),
     route(Method::GET, "/api/v1/shadows/{name}/pairs", VIEWER),
+    route(Method::GET, "/api/v1/shadows/{name}/history", VIEWER),
+    route(Method::GET, "/api/v1/board", VIEWER),
+    route(Method::GET, "/api/v1/events", VIEWER),
+    route(Method::GET, "/api/v1/config-dump", ADMIN),
+    // It changes nothing.
+    route(Method::POST, "/api/v1/explain", VIEWER),
     route(Method::POST, "/api/v1/apply", OPERATOR),
     route(Method::GET, "/api/v1/nodes", VIEWER),
     route(Method::GET, "/api/v1/audit", VIEWER),

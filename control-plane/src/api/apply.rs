@@ -39,7 +39,10 @@ pub(crate) struct AppliedResource {
 /// Create or replace several resources, all or none
 ///
 /// Without dry_run: the role admin.
-#[utoipa::path(post, path = "/api/v1/apply", tag = "operation", params(ApplyQuery),
+#[utoipa::path(post, path = "/api/v1/apply", tag = "operation", params(
+    ApplyQuery,
+    ("idempotency-key" = Option<String>, Header, description = "Done once, however often it is sent with this key: the first answer is kept for a day"),
+),
     request_body(description = "One resource, a list, {\"items\": [...]}, or several YAML documents",
         content((Vec<ResourceDocument> = "application/json"), (Vec<ResourceDocument> = "application/yaml"))),
     responses(

@@ -50,7 +50,7 @@ pub(crate) struct AuditRow {
     actor: String,
     /// The address that the request came from.
     source: String,
-    /// `create`, `update`, `delete` or `valve`.
+    /// `create`, `update`, `delete`, `valve`, or `expire`: its valve or switch went back, as its time was over.
     action: String,
     /// `Stamp` or `Shadow`.
     kind: String,
@@ -164,7 +164,7 @@ fn export(context: ApiContext, filter: AuditFilter) -> Response {
 
 impl AuditRow {
     /// The row, with resources as they were kept, even if this release would not take them any more.
-    fn of(entry: AuditEntry) -> Result<Self, serde_json::Error> {
+    pub(crate) fn of(entry: AuditEntry) -> Result<Self, serde_json::Error> {
         let AuditEntry { id, record, hash } = entry;
         let json = |kept: Option<String>| kept.map(RawValue::from_string).transpose();
         Ok(AuditRow {

@@ -7,12 +7,11 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use serde::Serialize;
 use umbra_compare::gates::Gates;
+use umbra_compare::report::Report;
 use umbra_compare::report::judge::judge;
 use umbra_compare::report::view::{self, ReportView, VerdictView};
-use umbra_compare::report::{EXAMPLES, Report};
 use umbra_resource::{Kind as ResourceKind, Resource};
 
-use crate::analysis::assemble::{Example, assemble};
 use crate::analysis::plan;
 use crate::api::ApiContext;
 use crate::api::problem::{Kind, Problem};
@@ -20,10 +19,8 @@ use crate::api::query::SpanQuery;
 use crate::api::schema::report::ReportDocument;
 use crate::api::schema::verdict::VerdictDocument;
 use crate::api::time::{moment, ms, rfc3339};
-use crate::model::window::{Span, Stretch, cover};
-
-/// Pairs that examples are taken from: a few for each of some hundred fields.
-const EXAMPLES_FROM: u32 = 100 * EXAMPLES as u32;
+use crate::evidence::{self, Gathered};
+use crate::model::window::cover;
 
 /// What an answer is about.
 #[derive(Debug, Serialize)]
@@ -86,7 +83,7 @@ pub(crate) async fn get_report(
     query: Result<Query<SpanQuery>, QueryRejection>,
 ) -> Result<Json<ReportAnswer>, Problem> {
     let (Path(name), Query(query)) = (name?, query?);
-    let Evidence { about, sent, report, gates } = evidence(&context, name, &query).await?;
+    let Evidence { about, sent, report, gates } = asked_for(&context, name, &query).await?;
     let bodies = &report.whole.evidence.bodies;
     let answers =
         Compared { compared: bodies.compared, unequal: bodies.unequal, examined: bodies.examined.trials };
@@ -110,13 +107,15 @@ pub(crate) async fn get_verdict(
     query: Result<Query<SpanQuery>, QueryRejection>,
 ) -> Result<Json<VerdictAnswer>, Problem> {
     let (Path(name), Query(query)) = (name?, query?);
-    let Evidence { about, report, gates, .. } = evidence(&context, name, &query).await?;
+    let Evidence { about, report, gates, .. } = asked_for(&context, name, &query).await?;
     let verdict = apart(move || view::verdict(&judge(&report, &gates), &report)).await?;
     Ok(Json(VerdictAnswer { about, verdict }))
 }
 
 /// Hundreds of endpoints with hundreds of fields, or some thousand intervals: too long for a thread that serves.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+pub(crate) async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|_| Problem::new(Kind::Internal, "what the pairs add up to cannot be found"))
 }
@@ -128,7 +127,7 @@ struct Evidence {
     gates: Gates,
 }
 
-async fn evidence(context: &ApiContext, name: String, query: &SpanQuery) -> Result<Evidence, Problem> {
+async fn asked_for(context: &ApiContext, name: String, query: &SpanQuery) -> Result<Evidence, Problem> {
     let state = context.store.state();
     let Some(Resource::Shadow(shadow)) = state.get(ResourceKind::Shadow, &name).map(AsRef::as_ref) else {
         return Err(Problem::new(Kind::NotFound, format!("there is no Shadow/{name}")));
@@ -137,10 +136,10 @@ async fn evidence(context: &ApiContext, name: String, query: &SpanQuery) -> Resu
     let since = query.since.as_deref().map(|text| moment("since", text, now_ms)).transpose()?;
     let until = query.until.as_deref().map(|text| moment("until", text, now_ms)).transpose()?;
     let telemetry = context.store.telemetry();
-    let began = telemetry.epochs().await?.remove(&name).and_then(|epochs| epochs.last().copied());
+    let began = evidence::began(&telemetry, &name).await?;
     let (epoch, began_ms) = began.unzip();
     let stretches = if since.is_none() && until.is_none() {
-        vec![Stretch { span: Span::All, from_ms: 0, until_ms: 1 }]
+        vec![evidence::ALL]
     } else {
         let kept_from = now_ms.saturating_sub(context.retention.fine_ms);
         let oldest = now_ms.saturating_sub(context.retention.coarse_ms);
@@ -154,15 +153,7 @@ async fn evidence(context: &ApiContext, name: String, query: &SpanQuery) -> Resu
         since: rounded(stretches.first().map(|stretch| stretch.from_ms)),
         until: rounded(stretches.last().map(|stretch| stretch.until_ms)),
     };
-    let sum = telemetry.sum(&name, epoch.unwrap_or_default(), &stretches).await?;
-    let found = telemetry.found(&name, epoch.unwrap_or_default(), EXAMPLES_FROM).await?;
-    let examples: Vec<Example> = found
-        .into_iter()
-        .filter_map(|found| {
-            let crate::store::pairs::FoundPair { pair, endpoint, found } = found;
-            Some(Example { pair, endpoint, found: serde_json::from_str(&found).ok()? })
-        })
-        .collect();
-    let report = assemble(&sum.traffic, &sum.endpoints, &examples, plan::is_by_digest(&shadow.spec));
-    Ok(Evidence { about, sent: sum.traffic.mirrored, report, gates: plan::gates(&shadow.spec) })
+    let Gathered { sent, report } =
+        evidence::gather(&telemetry, &name, &shadow.spec, epoch.unwrap_or_default(), &stretches).await?;
+    Ok(Evidence { about, sent, report, gates: plan::gates(&shadow.spec) })
 }

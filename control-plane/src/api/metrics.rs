@@ -13,7 +13,11 @@ pub struct ApiMetrics {
     pub(crate) requests: Family<RequestLabels, Counter>,
     pub(crate) duration: Family<RouteLabels, Histogram>,
     pub(crate) nodes: Family<NodeLabels, Gauge>,
+    pub(crate) viewers: Gauge,
 }
+
+/// A client follows what goes on, as long as this is kept.
+pub(crate) struct Watching(Gauge);
 
 /// **Invariant:** each comes from a small fixed set, whatever clients send.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -41,7 +45,12 @@ impl ApiMetrics {
         // From a read out of memory to the limit on a request's time.
         let histogram: fn() -> Histogram = || Histogram::new(exponential_buckets(0.000_25, 4.0, 10));
         let duration = Family::new_with_constructor(histogram);
-        let metrics = ApiMetrics { requests: Family::default(), duration, nodes: Family::default() };
+        let metrics = ApiMetrics {
+            requests: Family::default(),
+            duration,
+            nodes: Family::default(),
+            viewers: Gauge::default(),
+        };
         registry.register("umbra_api_requests", "Requests answered", metrics.requests.clone());
         registry.register_with_unit(
             "umbra_api_request_duration",
@@ -50,6 +59,19 @@ impl ApiMetrics {
             metrics.duration.clone(),
         );
         registry.register("umbra_nodes", "Nodes remembered, by state", metrics.nodes.clone());
+        registry.register("umbra_api_event_streams", "Clients that follow events", metrics.viewers.clone());
         metrics
+    }
+
+    /// Another client follows.
+    pub(crate) fn watching(&self) -> Watching {
+        self.viewers.inc();
+        Watching(self.viewers.clone())
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }

@@ -11,8 +11,9 @@ use umbra_resource::ppm_to_percent;
 use utoipa::ToSchema;
 
 use crate::api::ApiContext;
+use crate::api::page::page;
 use crate::api::problem::Problem;
-use crate::api::query::NoQuery;
+use crate::api::query::PageQuery;
 use crate::model::nodes::{Node, Nodes, PolicyInfo, SyncState};
 
 /// The Envoys that were seen.
@@ -22,6 +23,8 @@ pub(crate) struct NodeList {
     revision: u64,
     /// By id.
     items: Vec<NodeView>,
+    /// `cursor` of the next page; null if this is the last.
+    next: Option<String>,
 }
 
 /// One Envoy.
@@ -90,17 +93,19 @@ pub(crate) struct ShareView {
 }
 
 /// List the Envoys
-#[utoipa::path(get, path = "/api/v1/nodes", tag = "operation", responses(
+#[utoipa::path(get, path = "/api/v1/nodes", tag = "operation", params(PageQuery), responses(
     (status = 200, description = "The Envoys that were seen, by id", body = NodeList),
+    (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list_nodes(
     State(context): State<ApiContext>,
-    query: Result<Query<NoQuery>, QueryRejection>,
+    query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<NodeList>, Problem> {
-    query?;
+    let Query(query) = query?;
     let revision = context.store.state().revision();
     let nodes = Nodes::locked(&context.nodes).list();
-    Ok(Json(NodeList { revision, items: nodes.into_iter().map(|node| view(node, revision)).collect() }))
+    let (nodes, next) = page(&query, nodes.into_iter(), |node| &node.attributes.id)?;
+    Ok(Json(NodeList { revision, items: nodes.into_iter().map(|node| view(node, revision)).collect(), next }))
 }
 
 /// As shown, and as a label.
@@ -112,7 +117,8 @@ pub(crate) fn state_name(state: SyncState) -> &'static str {
     }
 }
 
-fn view(node: Node, newest: u64) -> NodeView {
+/// A node as it is shown at `newest`, the store's revision.
+pub(crate) fn view(node: Node, newest: u64) -> NodeView {
     let attributes = node.attributes.as_ref().clone();
     let running = node.applied.as_ref().and_then(|applied| applied.policy.as_deref());
     NodeView {

@@ -42,7 +42,7 @@ pub(crate) struct AuditQuery {
     pub(crate) before: Option<u64>,
     /// Only what this one did.
     pub(crate) actor: Option<String>,
-    /// Only such changes: `create`, `update`, `delete`, `valve`.
+    /// Only such changes: `create`, `update`, `delete`, `valve`, `expire`.
     pub(crate) action: Option<String>,
     /// Only changes of such things: `Stamp`, `Shadow`.
     pub(crate) kind: Option<String>,
@@ -89,6 +89,42 @@ pub(crate) struct SpanQuery {
     pub(crate) since: Option<String>,
     /// Until when; now if left out.
     pub(crate) until: Option<String>,
+}
+
+/// Which stretch of time, in which steps.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct HistoryQuery {
+    /// From when on: a time (RFC 3339), or how long ago (`30m`); an hour before the end if left out.
+    pub(crate) since: Option<String>,
+    /// Until when; now if left out.
+    pub(crate) until: Option<String>,
+    /// How long a step is at the least (`10s`, `10m`); as long as makes 500 points or fewer if left out.
+    pub(crate) step: Option<String>,
+}
+
+/// What is told of.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EventsQuery {
+    /// Tell of every node by itself.
+    #[serde(default)]
+    #[param(required = false)]
+    pub(crate) nodes: bool,
+}
+
+/// Which page of a list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageQuery {
+    /// How many at most, 1 to 1000; all if left out.
+    #[param(minimum = 1, maximum = 1000)]
+    pub(crate) limit: Option<u32>,
+    /// Those after the page before: its `next`.
+    pub(crate) cursor: Option<String>,
 }
 
 /// Which pairs.

@@ -9,42 +9,44 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use umbra_resource::{Kind, Resource};
 
+use crate::api::page::page;
 use crate::api::problem::{self, Problem};
-use crate::api::query::{NoQuery, WriteQuery};
+use crate::api::query::{NoQuery, PageQuery, WriteQuery};
 use crate::api::schema::{ShadowDocument, ShadowList, StampDocument, StampList};
 use crate::api::{ApiContext, body, etag, origin, query};
 use crate::model::command::{Command, Effect};
 
 type Named = Result<Path<String>, PathRejection>;
 type Writing = Result<Query<WriteQuery>, QueryRejection>;
+type Paging = Result<Query<PageQuery>, QueryRejection>;
 type Reading = Result<Query<NoQuery>, QueryRejection>;
 
 /// List the stamps
-#[utoipa::path(get, path = "/api/v1/stamps", tag = "stamps", responses(
+#[utoipa::path(get, path = "/api/v1/stamps", tag = "stamps", params(PageQuery), responses(
     (status = 200, description = "The stamps, by name", body = StampList, headers(("etag" = String, description = "The store's revision"))),
     (status = 304, description = "The store is still at the revision in if-none-match"),
+    (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list_stamps(
     State(context): State<ApiContext>,
-    query: Reading,
+    query: Paging,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    query?;
-    list(&context, Kind::Stamp, &headers)
+    list(&context, Kind::Stamp, &query?.0, &headers)
 }
 
 /// List the shadows
-#[utoipa::path(get, path = "/api/v1/shadows", tag = "shadows", responses(
+#[utoipa::path(get, path = "/api/v1/shadows", tag = "shadows", params(PageQuery), responses(
     (status = 200, description = "The shadows, by name", body = ShadowList, headers(("etag" = String, description = "The store's revision"))),
     (status = 304, description = "The store is still at the revision in if-none-match"),
+    (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list_shadows(
     State(context): State<ApiContext>,
-    query: Reading,
+    query: Paging,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    query?;
-    list(&context, Kind::Shadow, &headers)
+    list(&context, Kind::Shadow, &query?.0, &headers)
 }
 
 /// Read a stamp
@@ -173,16 +175,23 @@ pub(crate) fn shown(status: StatusCode, resource: &Resource) -> Response {
 struct Listed<'a> {
     items: Vec<&'a Resource>,
     revision: u64,
+    next: Option<String>,
 }
 
-fn list(context: &ApiContext, kind: Kind, headers: &HeaderMap) -> Result<Response, Problem> {
+fn list(
+    context: &ApiContext,
+    kind: Kind,
+    query: &PageQuery,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     let state = context.store.state();
     let tag = (header::ETAG, etag::of(state.revision()));
     if etag::not_modified(headers, state.revision())? {
         return Ok((StatusCode::NOT_MODIFIED, [tag]).into_response());
     }
-    let items = state.list(kind).map(AsRef::as_ref).collect();
-    Ok(([tag], Json(Listed { items, revision: state.revision() })).into_response())
+    let (items, next) =
+        page(query, state.list(kind).map(AsRef::as_ref), |resource: &&Resource| resource.name())?;
+    Ok(([tag], Json(Listed { items, revision: state.revision(), next })).into_response())
 }
 
 fn read(context: &ApiContext, kind: Kind, name: &str, headers: &HeaderMap) -> Result<Response, Problem> {

@@ -1,6 +1,8 @@
 //! The resources as the API's description shows them. The API reads and writes `umbra_resource`'s own types; a test
 //! holds these to them, field by field. What it says about evidence is in the modules below.
 
+pub mod explain;
+pub mod history;
 pub mod pairs;
 pub mod report;
 pub mod verdict;
@@ -20,6 +22,8 @@ pub struct StampList {
     pub items: Vec<StampDocument>,
     /// The store's revision.
     pub revision: u64,
+    /// `cursor` of the next page; null if this is the last.
+    pub next: Option<String>,
 }
 
 /// The shadows, by name.
@@ -30,6 +34,8 @@ pub struct ShadowList {
     pub items: Vec<ShadowDocument>,
     /// The store's revision.
     pub revision: u64,
+    /// `cursor` of the next page; null if this is the last.
+    pub next: Option<String>,
 }
 
 /// A stamp or a shadow.

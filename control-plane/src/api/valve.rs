@@ -83,7 +83,6 @@ pub(crate) async fn patch_valve(
     Ok(resources::shown(StatusCode::OK, &written.resource))
 }
 
-<<<<<<< HEAD
 /// By the labels that the shadow has now. What is not there is for the command to refuse.
 fn in_scope(context: &ApiContext, caller: &Caller, shadow: &str) -> Result<(), Problem> {
     match context.store.state().get(ResourceKind::Shadow, shadow) {
@@ -94,7 +93,8 @@ fn in_scope(context: &ApiContext, caller: &Caller, shadow: &str) -> Result<(), P
         }
         _ => Ok(()),
     }
-=======
+}
+
 /// When the change ends, if it does.
 fn until(expires_at: Option<String>, lasts: Option<String>, now_ms: u64) -> Result<Option<Moment>, Problem> {
     let (field, until_ms) = match (expires_at, lasts) {
@@ -124,5 +124,4 @@ fn until(expires_at: Option<String>, lasts: Option<String>, now_ms: u64) -> Resu
         ));
     }
     Ok(Some(Moment::from_ms(until_ms)))
->>>>>>> 300f1b8 (Let a valve move for a limited time)
 }

@@ -1,5 +1,6 @@
 //! The server: the store, the two listeners, and what goes on between them.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -19,6 +20,7 @@ use umbra_wire::telemetry::MAX_REPORT_BYTES;
 use crate::access::bootstrap::Bootstrap;
 use crate::access::{Access, AccessOptions, random};
 use crate::api::hosts::Hosts;
+use crate::api::idempotency::Answers;
 use crate::api::metrics::ApiMetrics;
 use crate::api::{self, ApiContext, Limits};
 use crate::app::config::{Config, ListenerConfig};
@@ -30,7 +32,10 @@ use crate::intake::metrics::IntakeMetrics;
 use crate::intake::plans::Plans;
 use crate::listener::Listener;
 use crate::listener::tls::{Protocols, TlsFiles};
+use crate::live::verdicts::Verdicts;
+use crate::live::{Live, Sources};
 use crate::model::nodes::Nodes;
+use crate::model::rates::Rates;
 use crate::store::metrics::StoreMetrics;
 use crate::store::{Store, expiry};
 use crate::xds::metrics::XdsMetrics;
@@ -135,7 +140,9 @@ impl Server {
         let intake_metrics = IntakeMetrics::register(&mut registry);
         let stop_committer = CancellationToken::new();
         let (reports, prepared) = mpsc::channel(committer::WAITING);
-        let committer = Committer::new(telemetry, config.retention, intake_metrics.clone());
+        let rates = Arc::<Mutex<Rates>>::default();
+        let committer =
+            Committer::new(telemetry, config.retention, intake_metrics.clone(), Arc::clone(&rates));
         let committer = tokio::spawn(committer.run(prepared, stop_committer.clone()));
         let intake = TelemetryServiceServer::new(Intake::new(plans, reports, intake_metrics))
             .max_decoding_message_size(MAX_REPORT_BYTES);
@@ -144,12 +151,23 @@ impl Server {
             store: Arc::clone(&store),
             access: Arc::clone(&access),
             hosts: Hosts::of(api_address, config.access.hosts.clone()),
+            live: Live::start(
+                Sources {
+                    store: Arc::clone(&store),
+                    nodes: Arc::clone(&nodes),
+                    rates,
+                    verdicts: Verdicts::default(),
+                },
+                stop.clone(),
+            ),
             nodes,
             registry: Arc::new(registry),
             metrics: api_metrics,
             stopping: stop.clone(),
             limits: Limits::default(),
             retention: config.retention,
+            settings: Arc::new(settings(&config)),
+            answers: Answers::default(),
         });
         let routes = routes.merge(console::router());
         let api = tokio::spawn(api::serve::serve(
@@ -269,6 +287,29 @@ impl Server {
             }
         }
     }
+}
+
+/// How the server was started, without secrets: of files only whether they are used.
+fn settings(config: &Config) -> BTreeMap<String, String> {
+    let Config { dev, database, api, xds, insecure, retention, log_filter, .. } = config;
+    let ms = |ms| humantime::format_duration(Duration::from_millis(ms)).to_string();
+    [
+        ("api-tls", mode(api).to_owned()),
+        ("database-url", format!("sqlite://{}", database.path().display())),
+        ("dev", dev.to_string()),
+        ("insecure", insecure.to_string()),
+        ("keep-pairs", retention.pairs.to_string()),
+        ("keep-pairs-for", ms(retention.pairs_ms)),
+        ("keep-reports", ms(retention.coarse_ms)),
+        ("keep-windows", ms(retention.fine_ms)),
+        ("listen-api", api.address.to_string()),
+        ("listen-xds", xds.address.to_string()),
+        ("log-filter", log_filter.clone()),
+        ("xds-tls", mode(xds).to_owned()),
+    ]
+    .into_iter()
+    .map(|(option, value)| (option.to_owned(), value))
+    .collect()
 }
 
 fn load(

@@ -4,16 +4,19 @@
 //! after that. A sequence number that is not above the one that is written is acknowledged and not counted.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
+use umbra_compare::outcome::Outcome;
 use umbra_compare::report::MAX_ENDPOINTS;
 use umbra_compare::report::triple::Examined;
-use umbra_wire::telemetry::{OTHER, ShadowReport};
+use umbra_wire::telemetry::{EndpointReport, OTHER, ShadowReport};
 
 use crate::intake::metrics::{IntakeMetrics, ReportLabels};
+use crate::model::rates::{Count, Rates};
 use crate::model::tally::{Tally, Traffic};
 use crate::model::window::Span;
 use crate::store::error::StoreError;
@@ -82,6 +85,7 @@ pub struct Committer {
     telemetry: Telemetry,
     retention: Retention,
     metrics: IntakeMetrics,
+    rates: Arc<Mutex<Rates>>,
     /// **Invariant:** what is in these three is what is on disk, but for the transaction that is under way.
     sequences: HashMap<u64, u64>,
     windows: HashMap<WindowKey, Numbers>,
@@ -90,9 +94,14 @@ pub struct Committer {
 
 impl Committer {
     /// One that remembers nothing yet.
-    pub fn new(telemetry: Telemetry, retention: Retention, metrics: IntakeMetrics) -> Self {
+    pub fn new(
+        telemetry: Telemetry,
+        retention: Retention,
+        metrics: IntakeMetrics,
+        rates: Arc<Mutex<Rates>>,
+    ) -> Self {
         let (sequences, windows, endpoints) = Default::default();
-        Committer { telemetry, retention, metrics, sequences, windows, endpoints }
+        Committer { telemetry, retention, metrics, rates, sequences, windows, endpoints }
     }
 
     /// Commits what comes in, until nothing can come any more. From `closing` on nothing more is let in; connections that
@@ -158,6 +167,7 @@ impl Committer {
         let mut pairs: Vec<&NewPair> = Vec::new();
         let mut kept: HashMap<&str, usize> = HashMap::new();
         let mut counted = 0;
+        let mut rates = Vec::new();
         for report in reports {
             let last = self.sequences.get(&report.instance).copied().unwrap_or_default();
             if report.sequence <= last {
@@ -168,6 +178,7 @@ impl Committer {
             sequences.insert(report.instance, report.sequence);
             for part in &report.parts {
                 self.add_part(part, now_ms, &mut touched).await?;
+                rates.push((part.shadow.as_str(), rate(&part.report)));
             }
             for pair in &report.pairs {
                 self.add_pair(pair, now_ms, &mut touched).await?;
@@ -184,6 +195,11 @@ impl Committer {
             let windows = touched.iter().filter_map(|key| Some((key, self.windows.get(key)?))).collect();
             self.telemetry.commit(&Batch { sequences, windows, pairs, now_ms }).await?;
         }
+        let mut all = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        for (shadow, count) in rates {
+            all.add(shadow, now_ms / 1_000, count);
+        }
+        drop(all);
         Ok(counted)
     }
 
@@ -299,6 +315,21 @@ impl Committer {
         if self.endpoints.len() > MAX_WINDOWS {
             self.endpoints.clear();
         }
+    }
+}
+
+/// What a report says of the time that it covers. Of pairs whose status and body both differ the filter counts each: at least
+/// as many pairs as either differ.
+fn rate(report: &ShadowReport) -> Count {
+    let answered = report.candidate.count(Outcome::Answered);
+    let mismatched = |endpoint: &EndpointReport| {
+        let statuses = endpoint.evidence.statuses;
+        (statuses.candidate_only + statuses.both).max(endpoint.evidence.bodies.unequal)
+    };
+    Count {
+        mirrored: report.mirrored,
+        failed: report.candidate.total().saturating_sub(answered),
+        mismatched: report.endpoints.values().map(mismatched).fold(0, u64::saturating_add),
     }
 }
 

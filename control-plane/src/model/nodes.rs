@@ -31,10 +31,31 @@ pub struct Share {
 pub struct Nodes {
     nodes: HashMap<String, Node>,
     limit: usize,
+    changes: u64,
+}
+
+/// How many nodes there are, and how those that are connected stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeCounts {
+    /// All that are remembered.
+    pub total: usize,
+    /// Connected ones that run what they shall run.
+    pub synced: usize,
+    /// Connected ones that have not said so yet.
+    pub stale: usize,
+    /// Connected ones that refused it.
+    pub nacked: usize,
+}
+
+/// What the connected nodes run: each policy, and how many run it.
+#[derive(Clone, Debug, Default)]
+pub struct InEffect {
+    connected: usize,
+    policies: Vec<(Arc<PolicyInfo>, usize)>,
 }
 
 /// One Envoy.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     /// What it said of itself when it last connected.
     pub attributes: Arc<NodeAttributes>,
@@ -52,6 +73,8 @@ pub struct Node {
     pub last_seen: SystemTime,
     /// When it last said that it runs what it shall run.
     pub synced_at: Option<SystemTime>,
+    /// Of the changes of all nodes, the last one of this.
+    changed: u64,
     recent: VecDeque<Arc<PolicyInfo>>,
 }
 
@@ -100,7 +123,7 @@ const MAX_REASON_CHARACTERS: usize = 1024;
 impl Nodes {
     /// Remembers at most `limit` nodes.
     pub fn new(limit: usize) -> Self {
-        Nodes { nodes: HashMap::new(), limit }
+        Nodes { nodes: HashMap::new(), limit, changes: 0 }
     }
 
     /// Takes the lock. What a panic left behind is served on: every method leaves the whole in order.
@@ -129,6 +152,8 @@ impl Nodes {
         node.attributes = attributes;
         node.last_seen = now;
         node.wants(desired);
+        self.changes += 1;
+        node.changed = self.changes;
         Ok(())
     }
 
@@ -141,37 +166,35 @@ impl Nodes {
 
     /// The node shall run `policy`.
     pub fn desired(&mut self, id: &str, policy: Arc<PolicyInfo>) {
-        if let Some(node) = self.nodes.get_mut(id) {
-            node.wants(policy);
-        }
+        self.change(id, |node| node.wants(policy));
     }
 
     /// The node runs `version`.
     pub fn acknowledged(&mut self, id: &str, version: &str, now: SystemTime) {
-        if let Some(node) = self.nodes.get_mut(id) {
+        self.change(id, |node| {
             node.nack = None;
             node.runs(version, now);
-        }
+        });
     }
 
     /// The node refused `version`.
     pub fn refused(&mut self, id: &str, version: &str, reason: &str, now: SystemTime) {
-        if let Some(node) = self.nodes.get_mut(id) {
+        self.change(id, |node| {
             node.nack = Some(Nack {
                 version: version.to_owned(),
                 revision: node.known(version).map(|policy| policy.revision),
                 reason: reason.chars().take(MAX_REASON_CHARACTERS).collect(),
                 at: now,
             });
-        }
+        });
     }
 
     /// A stream ended.
     pub fn closed(&mut self, id: &str, now: SystemTime) {
-        if let Some(node) = self.nodes.get_mut(id) {
+        self.change(id, |node| {
             node.streams = node.streams.saturating_sub(1);
             node.last_seen = now;
-        }
+        });
     }
 
     /// All of them, by id.
@@ -196,6 +219,56 @@ impl Nodes {
             .map(|state| (state, self.nodes.values().filter(|node| node.state_at(newest) == state).count()))
     }
 
+    /// How many nodes there are, and how those that are connected stand at `newest`, the store's revision.
+    pub fn counts(&self, newest: u64) -> NodeCounts {
+        let mut counts = NodeCounts { total: self.nodes.len(), ..NodeCounts::default() };
+        for node in self.nodes.values().filter(|node| node.streams > 0) {
+            match node.state_at(newest) {
+                SyncState::Synced => counts.synced += 1,
+                SyncState::Stale => counts.stale += 1,
+                SyncState::Nacked => counts.nacked += 1,
+            }
+        }
+        counts
+    }
+
+    /// What the connected nodes run.
+    pub fn in_effect(&self) -> InEffect {
+        // Nodes with one policy share it.
+        let mut policies: HashMap<*const PolicyInfo, (Arc<PolicyInfo>, usize)> = HashMap::new();
+        let mut connected = 0;
+        for node in self.nodes.values().filter(|node| node.streams > 0) {
+            connected += 1;
+            if let Some(policy) = node.applied.as_ref().and_then(|applied| applied.policy.as_ref()) {
+                policies.entry(Arc::as_ptr(policy)).or_insert_with(|| (Arc::clone(policy), 0)).1 += 1;
+            }
+        }
+        InEffect { connected, policies: policies.into_values().collect() }
+    }
+
+    /// How often a node changed: another number means that one did, for more than when it was last seen.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// The nodes that changed after [`Nodes::changes`] was this.
+    pub fn changed_since(&self, changes: u64) -> Vec<Node> {
+        self.nodes.values().filter(|node| node.changed > changes).cloned().collect()
+    }
+
+    /// Whether there is a node of this id.
+    pub fn is_known(&self, id: &str) -> bool {
+        self.nodes.contains_key(id)
+    }
+
+    fn change(&mut self, id: &str, change: impl FnOnce(&mut Node)) {
+        if let Some(node) = self.nodes.get_mut(id) {
+            change(node);
+            self.changes += 1;
+            node.changed = self.changes;
+        }
+    }
+
     /// Forgets the one that has been gone longest, if there are too many.
     fn make_room(&mut self) -> Result<(), TooManyNodes> {
         if self.nodes.len() < self.limit {
@@ -209,7 +282,34 @@ impl Nodes {
             .map(|node| node.attributes.id.clone())
             .ok_or(TooManyNodes)?;
         self.nodes.remove(&gone);
+        self.changes += 1;
         Ok(())
+    }
+}
+
+impl InEffect {
+    /// How many nodes are connected.
+    pub fn connected(&self) -> usize {
+        self.connected
+    }
+
+    /// How many of them run the shadow as it is since `revision`.
+    pub fn following(&self, shadow: &str, revision: u64) -> usize {
+        let follows = |policy: &PolicyInfo| policy.revision >= revision && policy.shares.contains_key(shadow);
+        self.policies.iter().filter(|(policy, _)| follows(policy)).map(|(_, count)| count).sum()
+    }
+
+    /// The smallest and the largest share, in parts per million, of the nodes of which it is known what they run: 0 where
+    /// the switch is off, or the shadow is not there yet.
+    pub fn range(&self, shadow: &str) -> Option<(u32, u32)> {
+        let share = |policy: &PolicyInfo| {
+            policy.shares.get(shadow).filter(|share| share.enabled).map_or(0, |share| share.ppm)
+        };
+        let shares = self.policies.iter().map(|(policy, _)| share(policy));
+        shares.fold(None, |range, share| match range {
+            None => Some((share, share)),
+            Some((lowest, highest)) => Some((share.min(lowest), share.max(highest))),
+        })
     }
 }
 
@@ -224,6 +324,7 @@ impl Node {
             connected_at: now,
             last_seen: now,
             synced_at: None,
+            changed: 0,
             recent: VecDeque::new(),
         }
     }

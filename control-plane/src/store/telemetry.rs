@@ -4,6 +4,7 @@ mod kept;
 
 use std::collections::{BTreeMap, HashMap};
 
+use futures::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqlitePool};
 use umbra_resource::Kind;
@@ -93,6 +94,15 @@ pub struct Sum {
     pub traffic: Traffic,
     /// By endpoint.
     pub endpoints: BTreeMap<String, Tally>,
+}
+
+impl Sum {
+    fn add(&mut self, endpoint: String, numbers: Numbers) {
+        match numbers {
+            Numbers::Traffic(traffic) => self.traffic.merge(&traffic),
+            Numbers::Tally(tally) => self.endpoints.entry(endpoint).or_default().merge(&tally),
+        }
+    }
 }
 
 impl Telemetry {
@@ -238,13 +248,44 @@ impl Telemetry {
             .await?;
             for row in rows {
                 let endpoint: String = row.try_get(0)?;
-                match numbers(&row, 1, endpoint.is_empty())? {
-                    Numbers::Traffic(traffic) => sum.traffic.merge(&traffic),
-                    Numbers::Tally(tally) => sum.endpoints.entry(endpoint).or_default().merge(&tally),
-                }
+                let numbers = numbers(&row, 1, endpoint.is_empty())?;
+                sum.add(endpoint, numbers);
             }
         }
         Ok(sum)
+    }
+
+    /// What the windows of a shadow that begin in this time add up to, step by step: when each step begins, and its sum.
+    /// Steps begin at whole multiples of their length; those without anything are left out.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn sums(
+        &self,
+        shadow: &str,
+        epoch: u64,
+        span: Span,
+        (from_ms, until_ms): (u64, u64),
+        step_ms: u64,
+    ) -> Result<BTreeMap<u64, Sum>, StoreError> {
+        let mut sums: BTreeMap<u64, Sum> = BTreeMap::new();
+        let mut rows = sqlx::query(
+            "SELECT start_ms, endpoint, numbers FROM tally \
+             WHERE shadow = $1 AND epoch = $2 AND span_ms = $3 AND start_ms >= $4 AND start_ms < $5",
+        )
+        .bind(shadow)
+        .bind(signed(epoch))
+        .bind(signed(span.ms()))
+        .bind(signed(from_ms))
+        .bind(signed(until_ms))
+        .fetch(&self.pool);
+        while let Some(row) = rows.try_next().await? {
+            let (start_ms, endpoint): (u64, String) = (unsigned(&row, 0)?, row.try_get(1)?);
+            let sum = sums.entry(start_ms - start_ms % step_ms.max(1)).or_default();
+            let numbers = numbers(&row, 2, endpoint.is_empty())?;
+            sum.add(endpoint, numbers);
+        }
+        Ok(sums)
     }
 
     /// Deletes what is older than it is kept, a part of it at a time. `true` if there is more.

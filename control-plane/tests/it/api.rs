@@ -55,8 +55,8 @@ async fn resources_are_created_read_replaced_and_deleted() {
     assert_eq!(body["metadata"]["revision"], 2);
     assert!(body["metadata"]["updated_at"].as_str().unwrap().ends_with('Z'));
     let listed = api.get("/api/v1/stamps").await;
-    assert_eq!(listed, json!({"items": [body], "revision": 2}));
-    assert_eq!(api.get("/api/v1/shadows").await, json!({"items": [], "revision": 2}));
+    assert_eq!(listed, json!({"items": [body], "revision": 2, "next": null}));
+    assert_eq!(api.get("/api/v1/shadows").await, json!({"items": [], "revision": 2, "next": null}));
 
     let deleted = api.request(Method::DELETE, "/api/v1/stamps/a").send().await.unwrap();
     assert_eq!(deleted.status(), StatusCode::NO_CONTENT);
@@ -127,7 +127,7 @@ async fn apply_does_all_or_nothing() {
     let dry: Value = dry.json().await.unwrap();
     assert_eq!((&dry["revision"], &dry["dry_run"]), (&json!(0), &json!(true)));
     assert_eq!(dry["results"][1]["action"], "created");
-    assert_eq!(api.get("/api/v1/stamps").await, json!({"items": [], "revision": 0}));
+    assert_eq!(api.get("/api/v1/stamps").await, json!({"items": [], "revision": 0, "next": null}));
 
     let done = api.apply(CHECKOUT).await;
     let row = |kind, name, action| json!({"kind": kind, "name": name, "action": action, "revision": 1});
@@ -316,7 +316,7 @@ async fn the_server_tells_of_itself() {
     assert_eq!(api.get("/livez").await, json!({"status": "ok"}));
     assert_eq!(api.get("/readyz").await, json!({"status": "ok"}));
     assert_eq!(api.get("/version").await, json!({"name": "umbra", "version": env!("CARGO_PKG_VERSION")}));
-    assert_eq!(api.get("/api/v1/nodes").await, json!({"revision": 0, "items": []}));
+    assert_eq!(api.get("/api/v1/nodes").await, json!({"revision": 0, "items": [], "next": null}));
     api.apply(CHECKOUT).await;
     for path in ["/api/v1/stamps/a", "/api/v1/stamps/b", "/made/up", "/made/up/too"] {
         api.request(Method::GET, path).send().await.unwrap();

@@ -18,9 +18,12 @@ use tonic::service::Routes;
 use tower::ServiceExt;
 use umbra_control_plane::access::{Access, AccessOptions};
 use umbra_control_plane::api::hosts::Hosts;
+use umbra_control_plane::api::idempotency::Answers;
 use umbra_control_plane::api::metrics::ApiMetrics;
 use umbra_control_plane::api::{self, ApiContext, Limits};
 use umbra_control_plane::listener::Listener;
+use umbra_control_plane::live::verdicts::Verdicts;
+use umbra_control_plane::live::{Live, Sources};
 use umbra_control_plane::model::nodes::Nodes;
 use umbra_control_plane::model::state::State;
 use umbra_control_plane::store::metrics::StoreMetrics;
@@ -102,17 +105,27 @@ async fn a_stream_that_says_nothing_is_ended() {
 async fn a_request_that_takes_too_long_is_answered() {
     let folder = folder();
     let mut registry = Registry::default();
-    let store = open(folder.path()).await;
+    let store = Arc::new(open(folder.path()).await);
     let access = dev(folder.path(), &store).await;
+    let nodes = Arc::new(Mutex::new(Nodes::new(1)));
+    let sources = Sources {
+        store: Arc::clone(&store),
+        nodes: Arc::clone(&nodes),
+        rates: Arc::default(),
+        verdicts: Verdicts::default(),
+    };
     let router = api::router(ApiContext {
-        store: Arc::new(store),
+        live: Live::start(sources, CancellationToken::new()),
+        store,
         access: Arc::new(access),
         hosts: Hosts::default(),
-        nodes: Arc::new(Mutex::new(Nodes::new(1))),
+        nodes,
         metrics: ApiMetrics::register(&mut registry),
         registry: Arc::new(registry),
         stopping: CancellationToken::new(),
         retention: Retention::default(),
+        settings: Arc::default(),
+        answers: Answers::default(),
         limits: Limits { request_time: Duration::from_millis(50), ..Limits::default() },
     });
     let endless = Body::from_stream(tokio_stream::pending::<Result<Vec<u8>, std::io::Error>>());

@@ -7,6 +7,7 @@ pub mod endpoint;
 pub mod fields;
 pub mod judge;
 pub mod part;
+pub mod point;
 pub mod triple;
 pub mod view;
 pub mod words;

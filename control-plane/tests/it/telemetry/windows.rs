@@ -1,5 +1,7 @@
 //! Windows and retention, by a clock that is handed in.
 
+use std::sync::Arc;
+
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 use umbra_control_plane::intake::committer::{Committer, Pair, Part, Prepared};
@@ -59,7 +61,7 @@ async fn bench(retention: Retention) -> Bench {
     let store = Store::open(&url, [1; 16], |_| Ok(()), StoreMetrics::register(&mut registry)).await.unwrap();
     let telemetry = store.telemetry();
     let metrics = IntakeMetrics::register(&mut registry);
-    let committer = Committer::new(telemetry.clone(), retention, metrics);
+    let committer = Committer::new(telemetry.clone(), retention, metrics, Arc::default());
     Bench { telemetry, committer, retention, store, _folder: folder }
 }
 

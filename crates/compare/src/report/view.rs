@@ -10,6 +10,7 @@ use super::endpoint::Endpoint;
 use super::fields::FieldCount;
 use super::judge::{Finding, Judgement};
 use super::part::Part;
+use super::point::Percentiles;
 use super::{EXAMPLES, Report, words};
 use crate::confidence::mean;
 use crate::difference::Field;
@@ -125,29 +126,29 @@ struct StatusView {
 }
 
 #[derive(Debug, Serialize)]
-struct MismatchView {
+pub(super) struct MismatchView {
     /// Pairs that were compared.
     compared: u64,
     /// The share in which the candidate differs, noise and all.
-    raw: Option<f64>,
+    pub(super) raw: Option<f64>,
     /// The share in which the control does.
     noise: Option<f64>,
     /// The share in which the candidate alone differs over that in which the control alone does; for bodies, without
     /// the fields that are known as noise.
-    over_noise: Option<f64>,
+    pub(super) over_noise: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
-struct LatencyView {
+pub(super) struct LatencyView {
     pairs: u64,
-    primary: Quantiles,
-    shadow: Quantiles,
+    pub(super) primary: Quantiles,
+    pub(super) shadow: Quantiles,
     /// Of the shadow's latency over the primary's, pair by pair.
-    ratio: RatioView,
+    pub(super) ratio: RatioView,
 }
 
 #[derive(Debug, Serialize)]
-struct Quantiles {
+pub(super) struct Quantiles {
     p50: Option<f64>,
     p90: Option<f64>,
     p95: Option<f64>,
@@ -155,13 +156,13 @@ struct Quantiles {
 }
 
 #[derive(Debug, Serialize)]
-struct RatioView {
+pub(super) struct RatioView {
     #[serde(flatten)]
-    quantiles: Quantiles,
+    pub(super) quantiles: Quantiles,
     /// The geometric mean.
-    mean: Option<f64>,
+    pub(super) mean: Option<f64>,
     /// What it can be, at the gates' alpha.
-    interval: [Option<f64>; 2],
+    pub(super) interval: [Option<f64>; 2],
 }
 
 #[derive(Debug, Serialize)]
@@ -321,7 +322,7 @@ fn mismatch(discordance: &Discordance) -> MismatchView {
     }
 }
 
-fn bodies(part: &Part) -> MismatchView {
+pub(super) fn bodies(part: &Part) -> MismatchView {
     let bodies = &part.evidence.bodies;
     let unequal = share(bodies.unequal, bodies.compared);
     MismatchView {
@@ -337,7 +338,7 @@ fn bodies(part: &Part) -> MismatchView {
     }
 }
 
-fn latency(part: &Part, gates: &Gates) -> LatencyView {
+pub(super) fn latency(part: &Part, gates: &Gates) -> LatencyView {
     let moments = &part.evidence.log_latency_ratio;
     let interval = mean::interval(moments, gates.alpha, gates.min_pairs);
     LatencyView {
@@ -352,12 +353,19 @@ fn latency(part: &Part, gates: &Gates) -> LatencyView {
     }
 }
 
+impl Quantiles {
+    /// Those that a chart shows.
+    pub(super) fn some(&self) -> Percentiles {
+        Percentiles { p50: self.p50, p95: self.p95, p99: self.p99 }
+    }
+}
+
 fn quantiles(histogram: &Histogram, unit: f64) -> Quantiles {
     let at = |p| histogram.quantile(p).map(|value| value * unit);
     Quantiles { p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99) }
 }
 
-fn share(count: u64, of: u64) -> Option<f64> {
+pub(super) fn share(count: u64, of: u64) -> Option<f64> {
     (of > 0).then(|| count as f64 / of as f64)
 }
 
