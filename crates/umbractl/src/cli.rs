@@ -204,8 +204,26 @@ pub(crate) enum Command {
         #[command(flatten)]
         reason: Reason,
     },
+    /// Edit a stamp or a shadow in $VISUAL or $EDITOR; refused if somebody else changed it meanwhile
+    #[command(after_help = "Examples:\n  umbractl edit shadow checkout-v2 --reason 'stricter gates'")]
+    Edit {
+        /// Of which kind
+        #[arg(value_enum, ignore_case = true)]
+        kind: Stored,
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        reason: Reason,
+    },
     /// Show what is in effect: shadows, shares and nodes
-    Status,
+    #[command(after_help = "Examples:\n  umbractl status --watch")]
+    Status {
+        /// Show it again whenever it changes, looking so often (2s without a value), until interrupted
+        #[arg(long, num_args = 0..=1, default_missing_value = "2s", value_parser = humantime::parse_duration, value_name = "TIME")]
+        watch: Option<Duration>,
+    },
+    /// Print everything that a bug report needs, without secrets: resources, nodes, policies, settings (JSON)
+    ConfigDump,
     /// Say whether a shadow may go live, and why
     #[command(
         after_help = "Exit codes: 0 go, 1 no-go, 3 not enough evidence, 2 error.\n\nExamples:\n  umbractl verdict checkout-v2\n  umbractl verdict checkout-v2 --wait 10m -o json"

@@ -7,7 +7,7 @@ use std::{path::Path, time::Duration};
 
 use reqwest::{
     Certificate, Identity, Method, RequestBuilder, StatusCode, Url,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH, LOCATION},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -126,6 +126,23 @@ impl Client {
             request = request.query(&[("dry_run", "true")]);
         }
         self.fetch(with_reason(request, reason)).await
+    }
+
+    /// Replaces a resource that is still at this revision; answers with what it is now.
+    pub(crate) async fn put(
+        &self,
+        resource: &Resource,
+        revision: u64,
+        reason: Option<&str>,
+    ) -> Result<Resource, Error> {
+        let request = self.request(Method::PUT, &["api", "v1", plural(resource.kind()), resource.name()]);
+        let request = request.header(IF_MATCH, format!("\"{revision}\"")).json(resource);
+        self.fetch(with_reason(request, reason)).await
+    }
+
+    /// Everything that a bug report needs.
+    pub(crate) async fn config_dump(&self) -> Result<Value, Error> {
+        self.fetch(self.request(Method::GET, &["api", "v1", "config-dump"])).await
     }
 
     /// Moves a shadow's valve or switch; answers with the shadow as it is now.

@@ -7,6 +7,7 @@ mod check;
 mod delete;
 mod describe;
 mod diff;
+mod edit;
 mod explain;
 mod get;
 mod pairs;
@@ -26,7 +27,7 @@ use crate::{
     client::{Client, ValveChange, error::Error},
     failure::{Failure, Outcome},
     near,
-    output::Output,
+    output::{self, Output},
 };
 
 /// Does what was asked.
@@ -91,7 +92,18 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
         Command::Audit(args) => audit::run(|| connect(&global, output), &args, output).await,
         Command::Pairs(args) => pairs::run(&connect(&global, output)?, &args, output).await,
         Command::Token(command) => token::run(&connect(&global, output)?, &command, output).await,
-        Command::Status => status::run(&connect(&global, output)?, output).await,
+        Command::Edit { kind, name, reason } => {
+            let reason = reason.reason.as_deref();
+            edit::run(&connect(&global, output)?, kind.into(), &name, reason, output).await
+        }
+        Command::Status { watch: None } => status::run(&connect(&global, output)?, output).await,
+        Command::Status { watch: Some(every) } => {
+            status::watch(&connect(&global, output)?, every, output).await
+        }
+        Command::ConfigDump => {
+            output.raw(&output::json(&connect(&global, output)?.config_dump().await?)?)?;
+            Ok(Outcome::Yes)
+        }
     }
 }
 

@@ -53,6 +53,14 @@ impl Output {
         }
     }
 
+    /// Begins anew at the top, if standard output is a terminal and what is shown is for people.
+    pub(crate) fn afresh(&self) -> Result<(), Failure> {
+        if self.format == Format::Table && io::stdout().is_terminal() {
+            self.raw("\x1b[H\x1b[2J")?;
+        }
+        Ok(())
+    }
+
     /// Says how far it is, over what was last said so, on standard error if that is a terminal.
     pub(crate) fn progress(&self, text: &str) {
         let mut stderr = io::stderr().lock();

@@ -1,6 +1,6 @@
 //! `umbractl status`: what is in effect, at one look.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use umbra_resource::{Kind, Resource};
@@ -12,7 +12,7 @@ use crate::{
         answer::{Nodes, Version},
     },
     failure::{Failure, Outcome},
-    output::{Output, table},
+    output::{self, Output, table},
     words::{self, count},
 };
 
@@ -57,18 +57,55 @@ struct Range {
 
 /// Asks for shadows and nodes, and shows them together.
 pub(super) async fn run(client: &Client, output: &Output) -> Result<Outcome, Failure> {
+    let status = look(client).await?;
+    output.show(&status, || text(&status, SystemTime::now()))?;
+    Ok(Outcome::Yes)
+}
+
+/// Shows them again whenever they changed, until somebody interrupts it. A control plane that is away for a while is waited
+/// for.
+pub(super) async fn watch(client: &Client, every: Duration, output: &Output) -> Result<Outcome, Failure> {
+    let mut shown = None;
+    let mut was_away = false;
+    loop {
+        match look(client).await {
+            Ok(status) => {
+                // What is shown of time goes on by itself, and is no change.
+                let now = output::json(&status)?;
+                if was_away || shown.as_ref() != Some(&now) {
+                    output.afresh()?;
+                    output.show(&status, || text(&status, SystemTime::now()))?;
+                    shown = Some(now);
+                }
+                was_away = false;
+            }
+            // From the start it may be the wrong address; later it is a control plane that is away.
+            Err(failure) if shown.is_none() => return Err(failure),
+            Err(failure) => {
+                if !was_away {
+                    output.note(&format!(
+                        "{}\nwhat is above may be out of date; trying again",
+                        failure.message()
+                    ));
+                }
+                was_away = true;
+            }
+        }
+        tokio::time::sleep(every).await;
+    }
+}
+
+async fn look(client: &Client) -> Result<Status, Failure> {
     let version = client.version().await?;
     let shadows = client.list(Kind::Shadow).await?.items;
     let nodes = client.nodes().await?;
-    let status = Status {
+    Ok(Status {
         server: client.server().to_owned(),
         version,
         summary: summarise(&shadows, &nodes),
         shadows: shadows.iter().filter_map(|resource| shadow_status(resource, &nodes)).collect(),
         nodes,
-    };
-    output.show(&status, || text(&status, SystemTime::now()))?;
-    Ok(Outcome::Yes)
+    })
 }
 
 fn summarise(shadows: &[Resource], nodes: &Nodes) -> Summary {
