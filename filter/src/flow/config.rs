@@ -17,6 +17,9 @@ const MIN_MAX_STALENESS: Duration = Duration::from_secs(2);
 /// The longest cluster name whose service description (see `host`) is plain ASCII, in bytes.
 const MAX_CLUSTER_BYTES: usize = 123;
 
+/// The longest token, in bytes. Those of this control plane have some 90; there may be others in front of it.
+const MAX_TOKEN_BYTES: usize = 4_096;
+
 /// What one plugin instance is to do.
 #[derive(Clone, Debug)]
 pub enum Plugin {
@@ -44,6 +47,25 @@ pub struct ControlPlane {
     pub max_staleness_ms: u64,
     /// Who asks.
     pub node: NodeAttributes,
+    /// Proves it, where the control plane asks for that.
+    pub token: Option<Token>,
+}
+
+/// What proves to the control plane who asks. It is written into no log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// The value of the call's `authorization`.
+    pub fn authorization(&self) -> String {
+        format!("Bearer {}", self.0)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
 }
 
 /// A field of the configuration that is wrong.
@@ -105,7 +127,7 @@ fn inert(role: Option<&Value>) -> Plugin {
 }
 
 fn plugin(document: &Map<String, Value>, node: NodeAttributes) -> Result<Plugin, ConfigError> {
-    const FIELDS: [&str; 4] = ["role", "control_plane", "max_staleness", "policy"];
+    const FIELDS: [&str; 5] = ["role", "control_plane", "token", "max_staleness", "policy"];
     if let Some(unknown) = document.keys().find(|key| !FIELDS.contains(&key.as_str())) {
         let message = format!("is not a field; the fields are {}", FIELDS.join(", "));
         return Err(ConfigError::new(unknown, message));
@@ -123,12 +145,13 @@ fn plugin(document: &Map<String, Value>, node: NodeAttributes) -> Result<Plugin,
     };
     let max_staleness_ms = max_staleness_ms(document)?;
     let cluster = control_plane_cluster(document)?;
+    let token = token(document)?;
     let fallback = document.get("policy").map(|policy| fallback(policy, &node)).transpose()?;
     // The other fields mean nothing to a shadow, but one text for both roles is allowed, and checked as a whole.
     Ok(match role {
         "shadow" => Plugin::Shadow,
         _ => Plugin::Primary(Primary {
-            control_plane: cluster.map(|cluster| ControlPlane { cluster, max_staleness_ms, node }),
+            control_plane: cluster.map(|cluster| ControlPlane { cluster, max_staleness_ms, node, token }),
             fallback: fallback.map(Rc::new),
         }),
     })
@@ -166,6 +189,17 @@ fn control_plane_cluster(document: &Map<String, Value>) -> Result<Option<String>
         }
         Some(name) => Ok(Some(name.to_owned())),
     }
+}
+
+/// What is wrong with a token is said without the token.
+fn token(document: &Map<String, Value>) -> Result<Option<Token>, ConfigError> {
+    let Some(token) = text(document, "token")? else { return Ok(None) };
+    if token.is_empty() || token.len() > MAX_TOKEN_BYTES || !token.bytes().all(|byte| byte.is_ascii_graphic())
+    {
+        let message = format!("is not 1 to {MAX_TOKEN_BYTES} visible ASCII characters");
+        return Err(ConfigError::new("token", message));
+    }
+    Ok(Some(Token(token.to_owned())))
 }
 
 /// The static fallback, compiled for this node: revision 0, and no key to authenticate copies with.

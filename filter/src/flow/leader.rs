@@ -15,6 +15,12 @@ use umbra_wire::delta::client::{self, Client};
 /// The name of the resource that a filter of role primary asks for.
 const RESOURCE: &str = "primary";
 
+/// gRPC's status of a call that shows a token or a certificate that is not good, or none where one is asked for.
+const UNAUTHENTICATED: u32 = 16;
+
+/// gRPC's status of a call of somebody who is known, and may not be this node.
+const PERMISSION_DENIED: u32 = 7;
+
 /// The state that comes and goes with the lease.
 #[derive(Debug)]
 pub struct Leader {
@@ -102,9 +108,16 @@ impl Leader {
         if std::mem::replace(&mut self.told_lost, true) {
             return Vec::new();
         }
-        let line = format!(
-            "control plane not reachable (gRPC status {status}): the last policy stays, until max_staleness"
-        );
+        let what = match status {
+            UNAUTHENTICATED => {
+                "control plane refused this node's token or certificate, or asks for one".to_owned()
+            }
+            PERMISSION_DENIED => {
+                "control plane refused this node's id: its token or certificate is another node's".to_owned()
+            }
+            status => format!("control plane not reachable (gRPC status {status})"),
+        };
+        let line = format!("{what}: the last policy stays, until max_staleness");
         vec![Action::Log(Level::Warn, line)]
     }
 

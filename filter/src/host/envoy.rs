@@ -1,5 +1,6 @@
 //! Envoy's side of the ABI, as the traits and types of `flow`.
 
+use crate::flow::config::{ControlPlane, Token};
 use crate::flow::headers::Edit;
 use crate::flow::shared::{SharedData, Versioned};
 use crate::flow::time::Now;
@@ -89,15 +90,23 @@ pub(super) fn edit_request(edits: &[Edit]) {
     }
 }
 
-/// Opens the stream to the control plane behind a cluster, and returns its token.
-pub(super) fn open_stream(cluster: &str) -> Option<u32> {
-    hostcalls::open_grpc_stream(&service_behind(cluster)?, SERVICE, METHOD, Vec::new()).ok()
+/// Opens the stream to a control plane, and returns Envoy's number of it.
+pub(super) fn open_stream(to: &ControlPlane) -> Option<u32> {
+    let service = service_behind(&to.cluster)?;
+    let authorization = to.token.as_ref().map(Token::authorization);
+    hostcalls::open_grpc_stream(&service, SERVICE, METHOD, metadata(authorization.as_deref())).ok()
 }
 
-/// Sends a report to the control plane behind a cluster, and returns the call's token.
-pub(super) fn report(cluster: &str, report: &[u8]) -> Option<u32> {
-    let service = service_behind(cluster)?;
-    hostcalls::dispatch_grpc_call(&service, TELEMETRY, REPORT, Vec::new(), Some(report), REPORT_TIMEOUT).ok()
+/// Sends a report to a control plane, and returns Envoy's number of the call.
+pub(super) fn report(to: &ControlPlane, report: &[u8]) -> Option<u32> {
+    let service = service_behind(&to.cluster)?;
+    let authorization = to.token.as_ref().map(Token::authorization);
+    let metadata = metadata(authorization.as_deref());
+    hostcalls::dispatch_grpc_call(&service, TELEMETRY, REPORT, metadata, Some(report), REPORT_TIMEOUT).ok()
+}
+
+fn metadata(authorization: Option<&str>) -> Vec<(&str, &[u8])> {
+    authorization.map(|value| ("authorization", value.as_bytes())).into_iter().collect()
 }
 
 /// How Envoy is told where a gRPC service is.

@@ -161,7 +161,7 @@ impl State {
             return;
         }
         let Some(report) = self.vm.report(&control_plane.node.id) else { return };
-        match envoy::report(&control_plane.cluster, report) {
+        match envoy::report(control_plane, report) {
             Some(token) => self.report = Some(Stream { root, token }),
             None => self.vm.on_report(Reply::Failed),
         }
@@ -201,7 +201,7 @@ impl State {
     fn open(&mut self, root: u32, control_plane: Option<&ControlPlane>) -> Vec<Action> {
         // While another root context still owns a stream, its next tick will end that.
         let free = self.stream.is_none();
-        let token = control_plane.filter(|_| free).and_then(|to| envoy::open_stream(&to.cluster));
+        let token = control_plane.filter(|_| free).and_then(envoy::open_stream);
         match token {
             Some(token) => {
                 self.stream = Some(Stream { root, token });

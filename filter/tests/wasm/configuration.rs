@@ -1,6 +1,6 @@
 //! Plugin configurations, good and bad.
 
-use crate::fixtures::resources;
+use crate::fixtures::{FOLLOWER, Workers, resources};
 use crate::host::{Envoy, get, values};
 
 fn check_refused(configuration: &str, says: &str) {
@@ -34,6 +34,7 @@ fn a_bad_configuration_names_the_field_and_stops_no_traffic() {
         &format!(r#"{{"role": "primary", "control_plane": "{}"}}"#, "c".repeat(124)),
         "control_plane: is longer than 123 bytes",
     );
+    check_refused(r#"{"role": "primary", "token": ""}"#, "token: is not 1 to 4096 visible ASCII characters");
     check_refused(r#"{"role": "primary", "policy": {"resources": {}}}"#, "policy.resources: is not a list");
     let bad = resources(101.0, "");
     let configuration = format!(r#"{{"role": "primary", "policy": {{"resources": {bad}}}}}"#);
@@ -62,4 +63,44 @@ fn the_longest_cluster_name_can_be_reached() {
         vm.tick(root);
     }
     assert_eq!(envoy.open_streams(), 1);
+}
+
+/// The token goes with the stream, and into no log, right or wrong.
+#[test]
+fn a_token_is_shown_to_the_control_plane_alone() {
+    const TOKEN: &str = "umbra_node_a_s3cret";
+    let with_token = |token: &str| {
+        let configuration =
+            serde_json::json!({"role": "primary", "control_plane": "umbra-control-plane", "token": token});
+        Workers::new(1, &configuration.to_string())
+    };
+    let mut workers = with_token(TOKEN);
+    workers.serve("v1", &resources(100.0, ""), 7);
+    assert_eq!(workers.mirrors(), [true]);
+    workers.run(3_000);
+    let shown = format!("authorization\0Bearer {TOKEN}\0");
+    let process = workers.envoy.get();
+    let streams = process.streams.iter().map(|stream| &stream.metadata);
+    let all: Vec<_> = streams.chain(process.calls.iter().map(|call| &call.metadata)).collect();
+    assert!(all.len() >= 2, "a stream and a report: {all:?}");
+    assert!(all.iter().all(|metadata| metadata.ends_with(shown.as_bytes())), "{all:?}");
+    drop(process);
+    assert_eq!(workers.envoy.logged("s3cret"), 0);
+
+    let mut workers = with_token("s3cret\n");
+    workers.run(3_000);
+    assert_eq!((workers.envoy.logged("token: is not"), workers.envoy.logged("s3cret")), (1, 0));
+    assert!(workers.envoy.get().streams.is_empty());
+}
+
+#[test]
+fn a_control_plane_that_refuses_the_token_is_said_so() {
+    for (status, words) in
+        [(16, "refused this node's token"), (7, "refused this node's id"), (14, "not reachable")]
+    {
+        let mut workers = Workers::new(1, FOLLOWER);
+        workers.run_until_stream(3_000);
+        workers.hang_up(status);
+        assert_eq!(workers.envoy.logged(words), 1, "{status}");
+    }
 }

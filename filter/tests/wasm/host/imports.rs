@@ -219,8 +219,8 @@ fn streams(linker: &mut Linker<Data>) -> Result<(), wasmi::errors::LinkerError> 
          name_size: u32,
          method: u32,
          method_size: u32,
-         _metadata: u32,
-         _metadata_size: u32,
+         metadata: u32,
+         metadata_size: u32,
          to: u32| {
             let cluster = cluster_of(&read(&c, service, service_size));
             let called_for = (read(&c, name, name_size), read(&c, method, method_size));
@@ -231,7 +231,8 @@ fn streams(linker: &mut Linker<Data>) -> Result<(), wasmi::errors::LinkerError> 
             }
             c.data_mut().next_token += 4;
             let (vm, root, token) = (c.data().number, c.data().context, c.data().next_token);
-            let stream = Stream { vm, root, token, sent: Vec::new(), state: StreamState::Open };
+            let metadata = read(&c, metadata, metadata_size);
+            let stream = Stream { vm, root, token, metadata, sent: Vec::new(), state: StreamState::Open };
             c.data().envoy.get_mut().streams.push(stream);
             write(&mut c, to, &token.to_le_bytes());
             OK
@@ -282,8 +283,8 @@ fn calls(linker: &mut Linker<Data>) -> Result<(), wasmi::errors::LinkerError> {
          name_size: u32,
          method: u32,
          method_size: u32,
-         _metadata: u32,
-         _metadata_size: u32,
+         metadata: u32,
+         metadata_size: u32,
          message: u32,
          message_size: u32,
          _timeout: u32,
@@ -293,12 +294,13 @@ fn calls(linker: &mut Linker<Data>) -> Result<(), wasmi::errors::LinkerError> {
             assert_eq!(called_for.0, b"umbra.telemetry.v1.TelemetryService");
             assert_eq!(called_for.1, b"Report");
             let message = read(&c, message, message_size);
+            let metadata = read(&c, metadata, metadata_size);
             if !called(&mut c).clusters.contains(&cluster) {
                 return INTERNAL_FAILURE;
             }
             c.data_mut().next_token += 4;
             let (vm, root, token) = (c.data().number, c.data().context, c.data().next_token);
-            c.data().envoy.get_mut().calls.push(Call { vm, root, token, message, is_open: true });
+            c.data().envoy.get_mut().calls.push(Call { vm, root, token, metadata, message, is_open: true });
             write(&mut c, to, &token.to_le_bytes());
             OK
         },

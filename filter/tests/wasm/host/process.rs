@@ -50,6 +50,8 @@ pub(crate) struct Stream {
     pub(crate) root: u32,
     /// Its name in that VM.
     pub(crate) token: u32,
+    /// The headers that it was opened with, as the ABI writes a map.
+    pub(crate) metadata: Vec<u8>,
     /// Messages that the control plane has not read yet.
     pub(crate) sent: Vec<Vec<u8>>,
     /// What became of it.
@@ -65,6 +67,8 @@ pub(crate) struct Call {
     pub(crate) root: u32,
     /// Its name in that VM.
     pub(crate) token: u32,
+    /// The headers that it was made with, as the ABI writes a map.
+    pub(crate) metadata: Vec<u8>,
     /// What was sent.
     pub(crate) message: Vec<u8>,
     /// Whether it is neither answered nor cancelled.
