@@ -3,7 +3,7 @@ import type { ExplainRequest, Explanation } from "../src/api/explain.ts";
 import type { Shadow, Stamp } from "../src/api/types.ts";
 
 export function explain(body: Record<string, unknown>, shadows: Shadow[], stamps: Stamp[]): Explanation {
-  const { method, path } = body.request as ExplainRequest;
+  const { method = "GET", path } = body.request as ExplainRequest;
   const stamped = stamps.map((stamp): Explanation["stamps"][number] => {
     const clauses = stamp.spec.match.map((clause, index) => {
       const wanted = clause.path?.prefix ?? clause.path?.exact ?? clause.path?.template ?? "/never";
@@ -17,7 +17,9 @@ export function explain(body: Record<string, unknown>, shadows: Shadow[], stamps
     return { name: stamp.metadata.name, stamped: clauses.some((clause) => clause.matched), clauses };
   });
   const names = stamped.filter((stamp) => stamp.stamped).map((stamp) => stamp.name);
+  const node = { id: "", cluster: "", zone: "", region: "", metadata: {} };
   return {
+    node,
     stamps: stamped,
     shadows: shadows.map(({ metadata, spec }): Explanation["shadows"][number] => {
       const share = { percent: spec.percent ?? 0, enabled: spec.enabled ?? true };

@@ -61,7 +61,7 @@ export class State {
       before,
       after,
       reason,
-      hash: null,
+      hash: "0".repeat(64),
     };
     this.audit.unshift(row);
     this.tell("shadow", this.row(after));

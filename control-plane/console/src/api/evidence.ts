@@ -18,26 +18,6 @@ export type PairAnswer = Schemas["PairAnswer"];
 export type PairBody = Schemas["PairBody"];
 export type PairDifference = Schemas["PairDifference"];
 
-export interface Percentiles {
-  p50: number | null;
-  p95: number | null;
-  p99: number | null;
-}
-
-export interface HistoryPoint {
-  at: string;
-  pairs: number;
-  mirrored: number;
-  primary_error_rate: number | null;
-  shadow_error_rate: number | null;
-  mismatch_raw: number | null;
-  mismatch_over_noise: number | null;
-  primary_ms: Percentiles;
-  shadow_ms: Percentiles;
-  ratio: Percentiles & { mean: number | null; interval: (number | null)[] | null };
-}
-
-export interface History {
-  step_seconds: number;
-  points: HistoryPoint[];
-}
+export type Percentiles = Schemas["Percentiles"];
+export type HistoryPoint = Schemas["Point"];
+export type History = Schemas["History"];

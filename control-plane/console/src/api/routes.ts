@@ -3,7 +3,7 @@ import { ask, call, queryString, segment } from "./client";
 import type { Answered } from "./client";
 import type { History, Pair, Report, Verdict } from "./evidence";
 import type { ExplainNode, ExplainRequest, Explanation } from "./explain";
-import type { AuditCheck, AuditRow, Me, Node, Page, Scope, Shadow, Stamp, Token } from "./types";
+import type { AuditCheck, AuditRow, CreatedToken, Me, NewToken, Node, Page, Shadow, Stamp, Token } from "./types";
 
 /** A stretch of time, as the API takes it: `30m`, or a time. */
 export interface Span {
@@ -78,15 +78,8 @@ export const auditExport = (filter: AuditFilter): string =>
   `/api/v1/audit${queryString({ ...filter, format: "ndjson" })}`;
 export const verifyAudit = (): Promise<AuditCheck> => call("/audit/verify");
 
-export interface NewToken {
-  name: string;
-  role: Token["role"];
-  scope?: Scope;
-  expires_in?: string;
-}
-
 export const tokens = (): Promise<Page<Token>> => all("/tokens");
-export const createToken = (token: NewToken): Promise<Token & { token: string }> =>
+export const createToken = (token: NewToken): Promise<CreatedToken> =>
   call("/tokens", { method: "POST", body: token, headers: { "idempotency-key": crypto.randomUUID() } });
 export const revokeToken = (id: string): Promise<void> => call(`/tokens/${segment(id)}`, { method: "DELETE" });
 

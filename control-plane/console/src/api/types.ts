@@ -1,7 +1,10 @@
-// What the API answers. Where its description has a schema, the type comes from there.
+// What the API answers, by its description. Where that has any text, the words that the server uses stand here.
 import type { components } from "./schema";
 
 type Schemas = components["schemas"];
+
+/** A type with some of its fields told more closely. */
+type Told<T, Closer> = Omit<T, keyof Closer> & Closer;
 
 export type Stamp = Schemas["Stamp"];
 export type Shadow = Schemas["Shadow"];
@@ -12,100 +15,29 @@ export type Resource = Stamp | Shadow;
 
 /** Rising: each may do what those before it may. */
 export type Role = "viewer" | "operator" | "admin";
-/** What an operator may move, or which nodes a node's token stands for. Reading is not scoped. */
-export type Scope = { all: true } | { shadows: string[] } | { selector: string } | { nodes: string[] };
+/** What an operator may move, or which nodes a node's token stands for: one of the fields is there. Reading is not scoped. */
+export type Scope = Schemas["Scope"];
+/** `csrf` is sent back with every write that the session's cookie vouches for. */
+export type Me = Told<Schemas["Me"], { role: Role; via: "dev" | "token" | "session" | "oidc" }>;
+/** A node's reads the node's own policy and reports, and is good for nothing else. */
+export type Token = Told<Schemas["Token"], { role: Role | "node" }>;
+export type CreatedToken = Schemas["CreatedToken"];
+export type NewToken = Told<Schemas["NewToken"], { role: Token["role"] }>;
 
-export interface Me {
-  name: string;
-  role: Role;
-  scope: Scope;
-  via: "dev" | "token" | "session" | "oidc";
-  expires_at: string | null;
-  /** Sent back with every write that the session's cookie vouches for. */
-  csrf: string | null;
-}
-
-export interface Token {
-  id: string;
-  name: string;
-  /** A node's reads the node's own policy and reports, and is good for nothing else. */
-  role: Role | "node";
-  scope: Scope;
-  created_at: string;
-  created_by: string;
-  expires_at: string | null;
-  last_used_at: string | null;
-  revoked_at: string | null;
-}
-
-export interface NodeCounts {
-  total: number;
-  connected: number;
-  synced: number;
-  stale: number;
-  nacked: number;
-}
-
+export type NodeCounts = Schemas["NodesRow"];
 export type VerdictName = "go" | "no-go" | "not-enough-evidence";
 export type GateState = "pass" | "fail" | "open";
+export type FirstReason = Told<Schemas["FirstReason"], { state: GateState }>;
+export type BoardVerdict = Told<Schemas["VerdictRow"], { verdict: VerdictName; first?: FirstReason | null }>;
+export type BoardRow = Told<Schemas["BoardRow"], { verdict?: BoardVerdict | null }>;
+/** What the event stream begins with; the nodes' rows where they were asked for. */
+export type Board = Told<Schemas["Board"], { shadows: BoardRow[] }> & { node_rows?: Node[] };
 
-export interface BoardRow {
-  name: string;
-  labels: Record<string, string>;
-  revision: number;
-  etag: string;
-  enabled: boolean;
-  percent: number;
-  target: string;
-  control: string | null;
-  stamps: string[];
-  /** What the connected nodes do. */
-  in_effect: { workers: number; following: number; lowest_percent: number | null; highest_percent: number | null };
-  rates: {
-    seconds: number;
-    mirrored_per_second: number;
-    failed_per_second: number;
-    mismatched_per_second: number;
-  } | null;
-  verdict: {
-    verdict: VerdictName;
-    pairs: number;
-    summary: string;
-    first: { gate: string; state: GateState; words: string } | null;
-  } | null;
-  /** What it goes back to, and when. */
-  expiry: { at: string; percent: number | null; enabled: boolean | null } | null;
-}
+/** Which parts of a resource changed stands in what was before and after. */
+export type AuditRow = Told<Schemas["AuditRow"], { before?: unknown; after?: unknown }>;
+export type AuditCheck = Schemas["AuditVerdict"];
 
-export interface Board {
-  revision: number;
-  shadows: BoardRow[];
-  nodes: NodeCounts;
-  node_rows?: Node[];
-}
-
-export interface AuditRow {
-  id: number;
-  revision: number;
-  at: string;
-  actor: string;
-  source: string;
-  action: string;
-  kind: string;
-  name: string;
-  before?: unknown;
-  after?: unknown;
-  reason?: string | null;
-  hash?: string | null;
-}
-
-export interface AuditCheck {
-  rows: number;
-  ok: boolean;
-  first_bad: number | null;
-  head: string;
-}
-
+/** A page of a list. Where the next one begins, if there is one: a cursor, or the id of the last row. */
 export interface Page<Item> {
   items: Item[];
   next?: number | string | null;

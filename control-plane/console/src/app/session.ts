@@ -48,6 +48,6 @@ export async function signOut(): Promise<void> {
 }
 
 function enter(me: Me): void {
-  transport.csrf = me.csrf;
+  transport.csrf = me.csrf ?? null;
   session.value = { state: "signed-in", me };
 }

@@ -15,16 +15,12 @@ export function whyNotMove(me: Me, shadow: { name: string; labels: Record<string
 }
 
 export function scopeWords(scope: Scope): string {
-  if ("shadows" in scope) return scope.shadows.join(", ");
-  if ("selector" in scope) return scope.selector;
-  if ("nodes" in scope) return scope.nodes.join(", ");
-  return "all shadows";
+  return scope.shadows?.join(", ") ?? scope.selector ?? scope.nodes?.join(", ") ?? "all shadows";
 }
 
 function inScope(scope: Scope, shadow: { name: string; labels: Record<string, string> }): boolean {
-  if ("shadows" in scope) return scope.shadows.includes(shadow.name);
-  if (!("selector" in scope)) return true;
-  return scope.selector.split(",").every((term) => {
+  if (scope.shadows) return scope.shadows.includes(shadow.name);
+  return (scope.selector ?? "").split(",").every((term) => {
     const [, key = "", sign, value = ""] = /^([^!=]+?)\s*(!?=)=?\s*(.*)$/.exec(term.trim()) ?? [];
     // Terms of another form are for the server to judge.
     if (sign === undefined) return true;

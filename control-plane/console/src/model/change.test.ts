@@ -12,6 +12,7 @@ const row = (before: unknown, after: unknown): AuditRow => ({
   action: "valve",
   kind: "Shadow",
   name: "a",
+  hash: "0".repeat(64),
   before,
   after,
 });

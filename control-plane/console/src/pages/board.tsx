@@ -53,11 +53,11 @@ export function BoardPage({ me }: { me: Me }) {
 
 function Summary({ rows, nodes }: { rows: BoardRow[]; nodes: NodeCounts }) {
   const on = rows.filter(isOn).length;
-  const bad = rows.filter((row) => row.enabled && row.verdict?.verdict === "no-go").length;
+  const bad = rows.filter((row) => isOn(row) && row.verdict?.verdict === "no-go").length;
   return (
     <p class="summary">
       <strong class={on > 0 ? "on" : ""}>{on === 0 ? "Nothing is on" : `${on} of ${plural(rows.length, "shadow")} on`}</strong>
-      {bad > 0 && <span class="mark bad">{bad} on with no-go</span>}
+      {bad > 0 && <span class="mark bad">{bad} of them no-go</span>}
       <a href="/nodes">
         {plural(nodes.synced, "node")} of {nodes.total.toLocaleString("en-US")} synced
       </a>

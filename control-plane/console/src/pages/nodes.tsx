@@ -125,7 +125,7 @@ function NodeRow({ node, index }: { node: Node; index: number }) {
         {on === 0 ? "nothing on" : `${on} on`}
       </span>
       <span role="cell">
-        <Time at={node.last_seen} />
+        {node.connected ? "now" : <Time at={node.last_seen} />}
       </span>
     </div>
   );

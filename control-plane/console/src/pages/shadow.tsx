@@ -52,7 +52,7 @@ export function ShadowPage({ name, me }: { name: string; me: Me }) {
             <h1>{name}</h1>
             <p class="small-print">
               {row.stamps.join(", ")} → {row.target}
-              {row.control !== null && <> · control {row.control}</>}
+              {row.control && <> · control {row.control}</>}
             </p>
           </div>
         </div>
@@ -73,6 +73,8 @@ function Evidence({ name, revision, me }: { name: string; revision: number; me: 
   const span: api.Span = since === "" ? {} : { since };
   const verdict = useLoad(`verdict ${name} ${since}`, (signal) => api.verdict(name, span, signal), REFRESH_MS, revision);
   const report = useLoad(`report ${name} ${since}`, (signal) => api.report(name, span, signal), REFRESH_MS, revision);
+  // All of the evidence begins where the evidence does.
+  const from = since !== "" ? since : verdict.isLoading ? undefined : (verdict.value?.evidence_since ?? null);
   return (
     <>
       <nav class="sections" aria-label="On this page">
@@ -94,7 +96,7 @@ function Evidence({ name, revision, me }: { name: string; revision: number; me: 
       </nav>
       {verdict.value !== null && <Gates verdict={verdict.value} />}
       {verdict.value === null && verdict.problem !== null && <Failed problem={verdict.problem} again={verdict.again} />}
-      <Charts name={name} since={since} />
+      <Charts name={name} since={from} />
       {report.value !== null && <Outcomes report={report.value} />}
       {report.value !== null && <Endpoints name={name} report={report.value} me={me} />}
       {report.value === null && report.problem !== null && <Failed problem={report.problem} again={report.again} />}

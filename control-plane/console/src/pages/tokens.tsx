@@ -94,7 +94,8 @@ export function TokensPage() {
 }
 
 function TokenRow({ token, onRevoke }: { token: Token; onRevoke: () => void }) {
-  const isOver = token.revoked_at !== null || (token.expires_at !== null && Date.parse(token.expires_at) < now.value);
+  const { expires_at: expires, last_used_at: used, revoked_at: revoked } = token;
+  const isOver = Boolean(revoked) || (expires ? Date.parse(expires) < now.value : false);
   return (
     <tr class={isOver ? "over" : ""}>
       <th scope="row">{token.name}</th>
@@ -103,17 +104,17 @@ function TokenRow({ token, onRevoke }: { token: Token; onRevoke: () => void }) {
       <td>
         <Time at={token.created_at} /> by {token.created_by}
       </td>
-      <td>{token.expires_at === null ? "never" : <Time at={token.expires_at} />}</td>
-      <td>{token.last_used_at === null ? "never" : <Time at={token.last_used_at} />}</td>
+      <td>{expires ? <Time at={expires} /> : "never"}</td>
+      <td>{used ? <Time at={used} /> : "never"}</td>
       <td>
-        {token.revoked_at === null ? (
+        {revoked ? (
+          <>
+            revoked <Time at={revoked} />
+          </>
+        ) : (
           <button type="button" class="small" aria-label={`Revoke ${token.name}`} onClick={onRevoke}>
             Revoke
           </button>
-        ) : (
-          <>
-            revoked <Time at={token.revoked_at} />
-          </>
         )}
       </td>
     </tr>

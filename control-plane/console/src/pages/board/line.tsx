@@ -1,4 +1,4 @@
-import type { BoardRow } from "../../api/types";
+import type { BoardRow, BoardVerdict } from "../../api/types";
 import { isOn } from "../../live/state";
 import { count, plural, rate, valve } from "../../model/format";
 import { VerdictMark } from "../../ui/mark";
@@ -18,7 +18,7 @@ export function BoardLine({ row, barred }: { row: BoardRow; barred: string | nul
           </h2>
           <p class="small-print">
             {row.stamps.join(", ")} → {row.target}
-            {row.control !== null && <> · control {row.control}</>}
+            {row.control && <> · control {row.control}</>}
           </p>
           <p class="labels">
             {Object.entries(row.labels).map(([key, value]) => (
@@ -36,7 +36,7 @@ export function BoardLine({ row, barred }: { row: BoardRow; barred: string | nul
       <InEffect row={row} />
       <Rates row={row} />
       <div class="board-verdict">
-        {row.verdict === null ? (
+        {!row.verdict ? (
           <span class="small-print">no verdict yet</span>
         ) : (
           <>
@@ -54,14 +54,14 @@ export function BoardLine({ row, barred }: { row: BoardRow; barred: string | nul
 }
 
 /** The first reason; where every gate passes, what it comes to says more. */
-function reasonOf(verdict: NonNullable<BoardRow["verdict"]>): string {
-  return verdict.first === null || verdict.first.state === "pass" ? verdict.summary : verdict.first.words;
+function reasonOf({ first, summary }: BoardVerdict): string {
+  return !first || first.state === "pass" ? summary : first.words;
 }
 
 /** What a valve or switch goes back to, and when. */
 export function Expiry({ row }: { row: BoardRow }) {
-  if (row.expiry === null) return null;
-  const { at, percent, enabled } = row.expiry;
+  if (!row.expiry) return null;
+  const { at, percent = null, enabled = null } = row.expiry;
   const back = [percent === null ? null : valve(percent), enabled === null ? null : enabled ? "on" : "off"];
   return (
     <p class="expiry">
@@ -72,7 +72,7 @@ export function Expiry({ row }: { row: BoardRow }) {
 
 /** The share that the nodes follow. Each answers for all of its workers. */
 export function InEffect({ row }: { row: BoardRow }) {
-  const { workers, following, lowest_percent: lowest, highest_percent: highest } = row.in_effect;
+  const { workers, following, lowest_percent: lowest = null, highest_percent: highest = null } = row.in_effect;
   const share =
     lowest === null || highest === null
       ? "—"
@@ -99,7 +99,7 @@ export function InEffect({ row }: { row: BoardRow }) {
 
 /** What flows now. */
 export function Rates({ row }: { row: BoardRow }) {
-  if (row.rates === null || row.rates.mirrored_per_second === 0) {
+  if (!row.rates || row.rates.mirrored_per_second === 0) {
     return (
       <div class="rates">
         <p class="small-print">nothing flows</p>

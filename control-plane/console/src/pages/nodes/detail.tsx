@@ -38,13 +38,11 @@ export function NodeDialog({ node, onClose }: { node: Node; onClose: () => void 
         <dd>
           <PolicyWords policy={node.applied} />
         </dd>
-        <dt>last seen</dt>
+        <dt>connected</dt>
+        <dd>{node.connected ? <>since <Time at={node.connected_at} full /></> : "no"}</dd>
+        <dt>last word of it</dt>
         <dd>
           <Time at={node.last_seen} /> (<Time at={node.last_seen} full />)
-        </dd>
-        <dt>connected</dt>
-        <dd>
-          <Time at={node.connected_at} full />
         </dd>
         {Object.entries(node.metadata).map(([key, value]) => (
           <Fact key={key} name={key} value={value} />

@@ -11,14 +11,11 @@ import { Failed, Waiting } from "../../ui/problem";
 /** One point more takes at least as long as the server's windows. */
 const REFRESH_MS = 10_000;
 
-/** As far back as figures are kept, unless the server was told otherwise. */
-const ALL = "30d";
-
-/** The report over time. */
-export function Charts({ name, since }: { name: string; since: string }) {
+/** The report over time, since a moment: null where there is no evidence, undefined where that is not known yet. */
+export function Charts({ name, since }: { name: string; since: string | null | undefined }) {
   const loaded = useLoad(
-    `history ${name} ${since}`,
-    (signal) => api.history(name, { since: since === "" ? ALL : since }, signal),
+    since === null || since === undefined ? null : `history ${name} ${since}`,
+    (signal) => api.history(name, { since: since ?? "" }, signal),
     REFRESH_MS,
   );
   const points = loaded.value === null ? [] : withGaps(loaded.value.points, loaded.value.step_seconds);
@@ -26,8 +23,8 @@ export function Charts({ name, since }: { name: string; since: string }) {
     <section class="panel" id="over-time" aria-labelledby="over-time-title">
       <h2 id="over-time-title">Over time</h2>
       {loaded.value === null && loaded.problem !== null && <Failed problem={loaded.problem} again={loaded.again} />}
-      {loaded.isLoading && <Waiting what="what was measured" />}
-      {loaded.value !== null && points.length === 0 && (
+      {(loaded.isLoading || since === undefined) && <Waiting what="what was measured" />}
+      {!loaded.isLoading && since !== undefined && loaded.problem === null && points.length === 0 && (
         <p class="waiting">Nothing was mirrored in this time. Open the valve, or look further back.</p>
       )}
       {points.length > 0 && <Figures points={points} />}
@@ -37,7 +34,7 @@ export function Charts({ name, since }: { name: string; since: string }) {
 
 function Figures({ points }: { points: HistoryPoint[] }) {
   const times = useMemo(() => points.map((point) => Date.parse(point.at) / 1000), [points]);
-  const of = (read: (point: HistoryPoint) => number | null): (number | null)[] => points.map(read);
+  const of = (read: (point: HistoryPoint) => number | null | undefined): (number | null)[] => points.map((point) => read(point) ?? null);
   const quantile = (name: keyof Percentiles) => (
     <Chart
       key={name}
@@ -81,8 +78,8 @@ function Figures({ points }: { points: HistoryPoint[] }) {
         isFree
         series={[
           { label: "mean", colour: "--shadow", values: of((point) => point.ratio.mean) },
-          { label: "from", colour: "--band-line", values: of((point) => point.ratio.interval?.[0] ?? null) },
-          { label: "to", colour: "--band-line", values: of((point) => point.ratio.interval?.[1] ?? null) },
+          { label: "from", colour: "--band-line", values: of((point) => point.ratio.interval?.[0]) },
+          { label: "to", colour: "--band-line", values: of((point) => point.ratio.interval?.[1]) },
         ]}
       />
       <Chart

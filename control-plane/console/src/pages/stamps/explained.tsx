@@ -1,7 +1,7 @@
 import type { Explanation } from "../../api/explain";
 import { valve } from "../../model/format";
 
-const DECISION: Record<Explanation["shadows"][number]["decision"], [string, string]> = {
+const DECISION: Record<string, [string, string]> = {
   mirrored: ["good", "mirrored"],
   sampled: ["open", "sampled"],
   skipped: ["quiet", "skipped"],
@@ -37,7 +37,7 @@ export function Explained({ answer }: { answer: Explanation }) {
       <h3>Shadows</h3>
       <ul>
         {shadows.map((shadow) => {
-          const [tone, word] = DECISION[shadow.decision];
+          const [tone, word] = DECISION[shadow.decision] ?? ["quiet", shadow.decision];
           return (
             <li key={shadow.name}>
               <span class={`mark ${tone}`}>{word}</span> <a href={`/shadows/${encodeURIComponent(shadow.name)}`}>{shadow.name}</a>
@@ -47,9 +47,9 @@ export function Explained({ answer }: { answer: Explanation }) {
                   <>
                     {" "}
                     · share {valve(shadow.share.percent)}
-                    {shadow.share.override !== undefined && <> by {shadow.share.override.field}</>} · by {shadow.sampling.by}{" "}
+                    {shadow.share.override && <> by {shadow.share.override.field}</>} · by {shadow.sampling.by}{" "}
                     {shadow.sampling.name}
-                    {shadow.sampling.bucket_percent !== undefined && <>, which falls at {valve(shadow.sampling.bucket_percent)}</>}
+                    {typeof shadow.sampling.bucket_percent === "number" && <>, which falls at {valve(shadow.sampling.bucket_percent)}</>}
                   </>
                 )}
               </p>
@@ -66,7 +66,7 @@ export function Explained({ answer }: { answer: Explanation }) {
                 <code>
                   {header.name}: {header.value}
                 </code>
-                {header.when !== undefined && <span class="small-print"> when {header.when}</span>}
+                {header.when && <span class="small-print"> when {header.when}</span>}
               </li>
             ))}
           </ul>

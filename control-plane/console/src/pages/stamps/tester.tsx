@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 
-import type { ExplainNode, Explanation } from "../../api/explain";
+import type { Explanation } from "../../api/explain";
 import { asProblem } from "../../api/problem";
 import type { Problem } from "../../api/problem";
 import * as api from "../../api/routes";
@@ -10,7 +10,7 @@ import { Explained } from "./explained";
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 const NODE_FIELDS = ["id", "cluster", "zone", "region"] as const;
-const NO_NODE: ExplainNode = { id: "", cluster: "", zone: "", region: "" };
+const NO_NODE = { id: "", cluster: "", zone: "", region: "" };
 
 /** Type a request, and see what would come of it. Nothing is sent anywhere but to the control plane. */
 export function Tester() {
