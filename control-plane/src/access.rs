@@ -8,11 +8,13 @@ mod failures;
 mod keep;
 pub mod key;
 pub mod nodes;
+pub mod pace;
 pub mod random;
 pub mod sessions;
 pub mod text;
 mod tokens;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -24,6 +26,7 @@ use tokio::sync::watch;
 use crate::access::failures::Failures;
 use crate::access::key::{KeyError, Purpose, ServerKey};
 use crate::access::nodes::NodeRules;
+use crate::access::pace::Pace;
 use crate::access::random::NoRandom;
 use crate::access::sessions::{Begun, SessionTimes, Sessions};
 use crate::access::text::{Made, Shown};
@@ -55,6 +58,8 @@ pub struct AccessOptions {
     pub sessions: SessionTimes,
     /// What is asked of nodes.
     pub nodes: NodeRules,
+    /// How many writes a second one caller may make; `None` is any number.
+    pub writes: Option<NonZeroU32>,
 }
 
 /// Decides who somebody is.
@@ -66,6 +71,7 @@ pub struct Access {
     tokens: Tokens,
     sessions: Sessions,
     failures: Failures,
+    pace: Option<Pace>,
     nodes: NodeRules,
     changed: watch::Sender<()>,
 }
@@ -161,7 +167,7 @@ impl Access {
     /// One of them cannot be read, or they do not belong together.
     pub async fn open(store: AccessStore, options: AccessOptions) -> Result<Access, AccessError> {
         const CHECK: &str = "token_key_check";
-        let AccessOptions { dev, is_tls, key_file, sessions, nodes } = options;
+        let AccessOptions { dev, is_tls, key_file, sessions, nodes, writes } = options;
         let known = store.setting(CHECK).await?;
         if known.is_some() && !key_file.exists() {
             return Err(AccessError::OtherKey { path: key_file });
@@ -181,6 +187,7 @@ impl Access {
             sessions: Sessions::new(sessions, store.sessions().await?),
             store,
             failures: Failures::new(),
+            pace: writes.map(Pace::new),
             nodes,
             changed: watch::Sender::new(()),
         })
@@ -213,6 +220,11 @@ impl Access {
         let ends_ms = self.sessions.ends_ms(&session).min(held.token.expires_ms.unwrap_or(u64::MAX));
         let caller = caller(&held.token, Via::Session, Some(ends_ms)).ok_or_else(ended)?;
         Ok(Known { caller, csrf: Some(sessions::csrf(&self.key, cookie)) })
+    }
+
+    /// Notes a write of this caller; how long to wait, if it was one too many.
+    pub fn note_write(&self, caller: &Caller) -> Option<Duration> {
+        self.pace.as_ref()?.note(&caller.name)
     }
 
     /// Begins a session with a token.

@@ -24,6 +24,7 @@ mod share;
 mod slots;
 mod spoofing;
 mod tls;
+mod tokens;
 mod transparent;
 mod valve;
 mod verdict;

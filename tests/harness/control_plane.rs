@@ -32,23 +32,34 @@ pub struct ControlPlane {
     api_port: u16,
     xds_port: u16,
     tls: Option<XdsTls>,
+    requires_token: bool,
     log_filter: &'static str,
 }
 
 impl ControlPlane {
     /// Starts one on an empty database, and waits until it is ready.
     pub async fn start() -> Self {
-        Self::start_with(None).await
+        Self::start_asking(None, false).await
     }
 
     /// Starts one whose xDS port asks for certificates.
     pub async fn start_with(tls: Option<XdsTls>) -> Self {
+        Self::start_asking(tls, false).await
+    }
+
+    /// Starts one whose xDS port asks for tokens.
+    pub async fn start_with_tokens() -> Self {
+        Self::start_asking(None, true).await
+    }
+
+    async fn start_asking(tls: Option<XdsTls>, requires_token: bool) -> Self {
         let mut control_plane = Self {
             process: None,
             folder: TempDir::new().expect("a folder for the control plane"),
             api_port: free_port(),
             xds_port: free_port(),
             tls,
+            requires_token,
             log_filter: "info",
         };
         control_plane.restart().await;
@@ -71,6 +82,9 @@ impl ControlPlane {
             command.arg("--xds-tls-cert").arg(&tls.server.certificate);
             command.arg("--xds-tls-key").arg(&tls.server.key);
             command.arg("--xds-tls-client-ca").arg(&tls.client_authority);
+        }
+        if self.requires_token {
+            command.arg("--xds-require-token");
         }
         let mut process = Process::start("umbra", self.folder.path(), command);
         eventually(SOON, "the control plane is ready", async || {
@@ -152,6 +166,13 @@ impl ControlPlane {
         let answer = json_of(&self.call("POST", "/api/v1/apply", Some(&body)).await);
         let revision = answer["revision"].as_u64();
         revision.unwrap_or_else(|| panic!("apply without a revision: {answer}"))
+    }
+
+    /// Makes a token for the nodes with these ids.
+    pub async fn node_token(&self, nodes: &[&str]) -> String {
+        let wanted = json!({"name": "nodes", "role": "node", "scope": {"nodes": nodes}});
+        let made = json_of(&self.call("POST", "/api/v1/tokens", Some(&wanted)).await);
+        made["token"].as_str().expect("a token").to_owned()
     }
 
     /// Moves a valve, or a switch: returns when it was answered.

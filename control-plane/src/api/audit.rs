@@ -19,6 +19,7 @@ use crate::api::problem::{Kind, Problem};
 use crate::api::query::{AuditFormat, AuditQuery, NoQuery};
 use crate::api::schema::ResourceDocument;
 use crate::api::time::{moment, ms, rfc3339};
+use crate::api::tokens::ScopeDocument;
 use crate::model::audit::{AuditEntry, AuditFilter};
 use crate::store::audit::Verified;
 
@@ -36,7 +37,7 @@ pub(crate) struct AuditPage {
     next: Option<u64>,
 }
 
-/// One change to one resource.
+/// One change to a resource or a token, or attempts to get in that failed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AuditRow {
     /// Grows with every row.
@@ -50,21 +51,55 @@ pub(crate) struct AuditRow {
     actor: String,
     /// The address that the request came from.
     source: String,
-    /// `create`, `update`, `delete`, `valve`, or `expire`: its valve or switch went back, as its time was over.
+    /// `create`, `update`, `delete`, `valve`, `expire` (its valve or switch went back, as its time was over), `revoke` or
+    /// `sign-in-failed`.
     action: String,
-    /// `Stamp` or `Shadow`.
+    /// `Stamp`, `Shadow`, `Token` or `Access`.
     kind: String,
     name: String,
-    /// The resource before; null if it was created.
-    #[schema(value_type = Option<ResourceDocument>)]
+    /// The resource or the token before, without what makes it one; null if it was created.
+    #[schema(value_type = Option<AuditedDocument>)]
     before: Option<Box<RawValue>>,
-    /// The resource after; null if it was deleted.
-    #[schema(value_type = Option<ResourceDocument>)]
+    /// The same after; null if it was deleted. Of attempts that failed, how many there were.
+    #[schema(value_type = Option<AuditedDocument>)]
     after: Option<Box<RawValue>>,
     /// Why, as far as it was said.
     reason: Option<String>,
     /// SHA-256 over the hash of the row before and this row: what chains them.
     hash: String,
+}
+
+/// What a row is about.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Audited)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes what is kept as text")]
+pub(crate) enum AuditedDocument {
+    /// A stamp or a shadow.
+    Resource(ResourceDocument),
+    /// A token.
+    Token(AuditedToken),
+    /// Attempts to get in that failed.
+    Failed(AuditedFailures),
+}
+
+/// A token in the audit trail.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AuditedToken {
+    id: String,
+    name: String,
+    /// `viewer`, `operator`, `admin` or `node`.
+    role: String,
+    scope: ScopeDocument,
+    /// In milliseconds since 1970. Null: never.
+    expires_ms: Option<u64>,
+}
+
+/// Attempts to get in that failed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AuditedFailures {
+    /// How many, from one address within an hour.
+    attempts: u64,
 }
 
 /// Whether the audit trail is what was written.
@@ -115,6 +150,9 @@ pub(crate) async fn list_audit(
     let limit = limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(Problem::new(Kind::Malformed, format!("limit is {limit}: give 1 to {MAX_LIMIT}")));
+    }
+    if before.is_some_and(|before| i64::try_from(before).is_err()) {
+        return Err(Problem::new(Kind::Malformed, "before is no id: give next of the page before"));
     }
     // One row more than asked for says whether there is another page.
     let mut entries = context.store.audit(&filter, limit.saturating_add(1), before).await?;

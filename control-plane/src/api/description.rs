@@ -36,7 +36,11 @@ pub(crate) fn complete(description: &mut OpenApi) {
             problem("Nobody said who asks, or not so that it is believed").header("www-authenticate", text()),
         ),
         ("Forbidden", problem("Who asks may not")),
-        ("TooManyRequests", problem("Too many failed attempts from there").header("retry-after", text())),
+        (
+            "TooManyRequests",
+            problem("Too many failed attempts from there, or too many writes of this caller")
+                .header("retry-after", text()),
+        ),
     ] {
         components.responses.insert(name.to_owned(), RefOr::T(response.build()));
     }

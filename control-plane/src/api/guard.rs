@@ -1,5 +1,7 @@
 //! The door of the API: who asks is known, and may, before any handler sees the request.
 
+use std::time::Duration;
+
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
@@ -36,6 +38,11 @@ pub(crate) async fn guard(State(context): State<ApiContext>, mut request: Reques
     if let Err(problem) = own_write(&known, &request).and_then(|()| require(&known.caller, role)) {
         return problem.into_response();
     }
+    if !request.method().is_safe()
+        && let Some(wait) = context.access.note_write(&known.caller)
+    {
+        return too_many(format!("{} writes too fast", known.caller.name), wait);
+    }
     request.extensions_mut().insert(known.caller.clone());
     request.extensions_mut().insert(known);
     next.run(request).await
@@ -55,10 +62,16 @@ pub(crate) fn require(caller: &Caller, role: Role) -> Result<(), Problem> {
 
 /// The answer to whoever is not believed.
 pub(crate) fn answer(refused: &Refused) -> Response {
-    let Refused::TooMany(wait) = refused else {
-        return Problem::new(Kind::Unauthenticated, refused.to_string()).into_response();
-    };
-    let mut response = Problem::new(Kind::TooManyRequests, refused.to_string()).into_response();
+    match refused {
+        Refused::TooMany(wait) => too_many(refused.to_string(), *wait),
+        Refused::Nobody | Refused::Wrong(_) => {
+            Problem::new(Kind::Unauthenticated, refused.to_string()).into_response()
+        }
+    }
+}
+
+fn too_many(words: String, wait: Duration) -> Response {
+    let mut response = Problem::new(Kind::TooManyRequests, words).into_response();
     let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     response

@@ -49,7 +49,7 @@ struct Entry {
 #[derive(Clone)]
 struct Answer {
     status: StatusCode,
-    content_type: Option<HeaderValue>,
+    headers: HeaderMap,
     body: Bytes,
 }
 
@@ -84,12 +84,11 @@ async fn answered(context: &ApiContext, request: Request, next: Next) -> Result<
             if response.status().is_server_error() {
                 return Err(response);
             }
-            let (status, content_type) =
-                (response.status(), response.headers().get(header::CONTENT_TYPE).cloned());
+            let (status, headers) = (response.status(), kept(response.headers()));
             let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
             let too_long = || Problem::new(Kind::Internal, "done, but the answer is too long to be kept");
             let body = body.map_err(|_| too_long().into_response())?.to_bytes();
-            Ok(Answer { status, content_type, body })
+            Ok(Answer { status, headers, body })
         })
         .await;
     Ok(match answer {
@@ -122,6 +121,12 @@ impl Answers {
     }
 }
 
+/// What an answer says of its body: a token that was just made is not for caches the second time either.
+fn kept(headers: &HeaderMap) -> HeaderMap {
+    let names = [header::CONTENT_TYPE, header::CACHE_CONTROL];
+    names.into_iter().filter_map(|name| Some((name.clone(), headers.get(&name)?.clone()))).collect()
+}
+
 fn key(headers: &HeaderMap) -> Result<String, Problem> {
     let mut given = headers.get_all(HEADER).iter();
     match (given.next().and_then(|key| key.to_str().ok()), given.next()) {
@@ -151,10 +156,7 @@ fn asked(parts: &Parts, body: &Bytes) -> [u8; 32] {
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let mut response = (self.status, self.body).into_response();
-        response.headers_mut().remove(header::CONTENT_TYPE);
-        if let Some(content_type) = self.content_type {
-            response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-        }
+        *response.headers_mut() = self.headers;
         response
     }
 }

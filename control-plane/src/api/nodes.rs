@@ -36,6 +36,9 @@ pub(crate) struct NodeView {
     zone: String,
     region: String,
     metadata: BTreeMap<String, String>,
+    /// As `1.40.0`; empty if it did not say.
+    #[schema(example = "1.40.0")]
+    envoy_version: String,
     /// `SYNCED`: it runs what it shall run. `STALE`: it has not said so yet. `NACKED`: it refused it, and runs what it ran.
     state: &'static str,
     connected: bool,
@@ -129,6 +132,7 @@ pub(crate) fn view(node: Node, newest: u64) -> NodeView {
         zone: attributes.zone,
         region: attributes.region,
         metadata: attributes.metadata,
+        envoy_version: node.envoy_version,
         connected: node.streams > 0,
         streams: node.streams,
         desired: node

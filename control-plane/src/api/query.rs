@@ -42,9 +42,9 @@ pub(crate) struct AuditQuery {
     pub(crate) before: Option<u64>,
     /// Only what this one did.
     pub(crate) actor: Option<String>,
-    /// Only such changes: `create`, `update`, `delete`, `valve`, `expire`.
+    /// Only such changes: `create`, `update`, `delete`, `valve`, `expire`, `revoke`, `sign-in-failed`.
     pub(crate) action: Option<String>,
-    /// Only changes of such things: `Stamp`, `Shadow`.
+    /// Only changes of such things: `Stamp`, `Shadow`, `Token`, `Access`.
     pub(crate) kind: Option<String>,
     /// Only changes of the one of this name.
     pub(crate) name: Option<String>,

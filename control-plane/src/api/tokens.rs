@@ -132,7 +132,9 @@ pub(crate) async fn list_tokens(
 }
 
 /// Make a token
-#[utoipa::path(post, path = "/api/v1/tokens", tag = "access", request_body = NewTokenDocument, responses(
+#[utoipa::path(post, path = "/api/v1/tokens", tag = "access", params(
+    ("idempotency-key" = Option<String>, Header, description = "Done once, however often it is sent with this key: the first answer is kept for a day"),
+), request_body = NewTokenDocument, responses(
     (status = 201, description = "It is made, and shown this once", body = CreatedToken),
     (status = 400, description = "Not readable", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "There are too many", body = Problem, content_type = "application/problem+json"),

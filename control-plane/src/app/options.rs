@@ -174,6 +174,10 @@ pub struct ServeOptions {
     #[arg(long, value_name = "NAMES")]
     pub allowed_hosts: Option<String>,
 
+    /// How many writes a second one caller may make, after some seconds' worth at once [default: 20]
+    #[arg(long, value_name = "NUMBER")]
+    pub writes_per_second: Option<String>,
+
     /// The names that Envoys' certificates may have, between commas [default: any that the client CA signed]
     ///
     /// A name as it is in the certificate (URI or DNS), one that ends in *, or one with {node} where the node's id stands:

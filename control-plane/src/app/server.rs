@@ -97,6 +97,7 @@ impl Server {
             key_file: config.access.key_file.clone(),
             sessions: config.access.sessions,
             nodes: config.access.nodes.clone(),
+            writes: (!config.dev).then_some(config.access.writes),
         };
         let access = Arc::new(Access::open(store.access(), access).await?);
         // Before anybody is told a share: its time may have ended while nobody was here.

@@ -59,6 +59,8 @@ pub struct InEffect {
 pub struct Node {
     /// What it said of itself when it last connected.
     pub attributes: Arc<NodeAttributes>,
+    /// Its version, as it said it; empty if it did not.
+    pub envoy_version: String,
     /// Its open streams: one, or for a moment two while one leader follows another.
     pub streams: u32,
     /// What it shall run.
@@ -138,6 +140,7 @@ impl Nodes {
     pub fn opened(
         &mut self,
         attributes: Arc<NodeAttributes>,
+        envoy_version: &str,
         desired: Arc<PolicyInfo>,
         now: SystemTime,
     ) -> Result<(), TooManyNodes> {
@@ -150,6 +153,7 @@ impl Nodes {
         }
         node.streams = node.streams.saturating_add(1);
         node.attributes = attributes;
+        envoy_version.clone_into(&mut node.envoy_version);
         node.last_seen = now;
         node.wants(desired);
         self.changes += 1;
@@ -317,6 +321,7 @@ impl Node {
     fn new(attributes: &Arc<NodeAttributes>, now: SystemTime) -> Self {
         Node {
             attributes: Arc::clone(attributes),
+            envoy_version: String::new(),
             streams: 0,
             desired: None,
             applied: None,

@@ -171,8 +171,9 @@ impl StreamTask {
         }
         let policies = Arc::clone(&self.policies.borrow_and_update());
         let desired = policies.of(&attributes).await.map_err(|error| failed(&error))?;
+        let version = self.machine.node().map_or("", |node| node.envoy_version.as_str());
         Nodes::locked(&self.context.nodes)
-            .opened(Arc::clone(&attributes), Arc::clone(&desired.info), SystemTime::now())
+            .opened(Arc::clone(&attributes), version, Arc::clone(&desired.info), SystemTime::now())
             .map_err(|_| End::Status(Status::resource_exhausted("too many nodes")))?;
         info!(node = attributes.id, cluster = attributes.cluster, peer = self.peer_text(), "stream opened");
         self.node = Some(attributes);

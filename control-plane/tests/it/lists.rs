@@ -63,6 +63,23 @@ async fn a_request_that_is_sent_again_is_done_once() {
 }
 
 #[tokio::test]
+async fn a_token_is_made_once() {
+    let folder = folder();
+    let server = TestServer::start(folder.path()).await;
+    let post = async |body: &str| -> Response {
+        let request = server.api.request(Method::POST, "/api/v1/tokens").header("idempotency-key", "a");
+        request.header("content-type", "application/json").body(body.to_owned()).send().await.unwrap()
+    };
+    let wanted = r#"{"name": "bot", "role": "viewer"}"#;
+    let (first, again) = (post(wanted).await, post(wanted).await);
+    assert_eq!((first.status().as_u16(), again.status().as_u16()), (201, 201));
+    assert_eq!(again.headers()["cache-control"], "no-store");
+    assert_eq!(first.text().await.unwrap(), again.text().await.unwrap(), "the token is shown to who lost it");
+    assert_eq!(server.api.get("/api/v1/tokens").await["items"].as_array().unwrap().len(), 1);
+    assert_eq!(post(r#"{"name": "bot", "role": "admin"}"#).await.status(), 422);
+}
+
+#[tokio::test]
 async fn of_requests_that_come_at_once_one_is_done() {
     let folder = folder();
     let server = TestServer::start(folder.path()).await;
@@ -83,7 +100,12 @@ async fn a_config_dump_has_what_a_bug_report_needs_and_no_secret() {
     let server = TestServer::start(folder.path()).await;
     server.api.apply(CHECKOUT).await;
     let mut node = Delta::open(server.xds, hello("a")).await.unwrap();
-    let version = node.pushed().await.version;
+    // A node that comes right after a write may still be given the policy from before it.
+    let mut pushed = node.pushed().await;
+    while pushed.policy.revision < 1 {
+        pushed = node.pushed().await;
+    }
+    let version = pushed.version;
     let dump = server.api.get("/api/v1/config-dump").await;
     assert_eq!((&dump["revision"], dump["resources"].as_array().unwrap().len()), (&json!(1), 2));
     assert_eq!((&dump["nodes"][0]["id"], &dump["settings"]["keep-pairs"]), (&json!("a"), &json!("500")));

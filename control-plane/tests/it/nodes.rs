@@ -21,7 +21,7 @@ fn at(seconds: u64) -> SystemTime {
 #[test]
 fn a_node_is_synced_stale_or_nacked() {
     let mut nodes = Nodes::new(10);
-    nodes.opened(node("a"), policy(1), at(1)).unwrap();
+    nodes.opened(node("a"), "1.40.0", policy(1), at(1)).unwrap();
     let state = |nodes: &Nodes| nodes.list()[0].state();
     assert_eq!(state(&nodes), SyncState::Stale);
     nodes.acknowledged("a", "v1", at(2));
@@ -46,15 +46,19 @@ fn a_node_is_synced_stale_or_nacked() {
 fn the_one_that_has_been_gone_longest_is_forgotten() {
     let mut nodes = Nodes::new(3);
     for (second, id) in [(1, "a"), (2, "b"), (3, "c")] {
-        nodes.opened(node(id), policy(1), at(second)).unwrap();
+        nodes.opened(node(id), "1.40.0", policy(1), at(second)).unwrap();
     }
-    assert_eq!(nodes.opened(node("d"), policy(1), at(4)), Err(TooManyNodes), "all are connected");
-    nodes.opened(node("a"), policy(1), at(5)).unwrap();
+    assert_eq!(nodes.opened(node("d"), "1.40.0", policy(1), at(4)), Err(TooManyNodes), "all are connected");
+    nodes.opened(node("a"), "1.40.0", policy(1), at(5)).unwrap();
     nodes.closed("a", at(6));
-    assert_eq!(nodes.opened(node("d"), policy(1), at(7)), Err(TooManyNodes), "it has another stream");
+    assert_eq!(
+        nodes.opened(node("d"), "1.40.0", policy(1), at(7)),
+        Err(TooManyNodes),
+        "it has another stream"
+    );
     nodes.closed("c", at(8));
     nodes.closed("b", at(9));
-    nodes.opened(node("d"), policy(1), at(10)).unwrap();
+    nodes.opened(node("d"), "1.40.0", policy(1), at(10)).unwrap();
     let ids: Vec<String> = nodes.list().iter().map(|node| node.attributes.id.clone()).collect();
     assert_eq!(ids, ["a", "b", "d"]);
     assert_eq!(nodes.disconnected(), [node("b")]);
@@ -63,7 +67,7 @@ fn the_one_that_has_been_gone_longest_is_forgotten() {
 #[test]
 fn a_reason_is_cut_to_what_a_person_reads() {
     let mut nodes = Nodes::new(1);
-    nodes.opened(node("a"), policy(1), at(1)).unwrap();
+    nodes.opened(node("a"), "1.40.0", policy(1), at(1)).unwrap();
     nodes.refused("a", "v1", &"é".repeat(100_000), at(2));
     assert_eq!(nodes.list()[0].nack.as_ref().unwrap().reason.chars().count(), 1024);
 }

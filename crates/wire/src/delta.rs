@@ -37,6 +37,8 @@ pub struct Node {
     pub sub_zone: String,
     /// The scalar entries of the node's metadata: a string as it is, a number or a boolean by its JSON text.
     pub metadata: BTreeMap<String, String>,
+    /// The version of the Envoy, as `1.40.0`; empty if it did not say.
+    pub envoy_version: String,
 }
 
 /// From client to server: subscriptions, an answer to a response, or both.

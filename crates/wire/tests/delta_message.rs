@@ -3,6 +3,7 @@
 
 use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::service::discovery::v3 as discovery;
+use envoy_types::pb::envoy::r#type::v3::SemanticVersion;
 use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{ListValue, Struct, Value};
 use proptest::collection::{btree_map, vec};
@@ -12,9 +13,17 @@ use prost::Message;
 use umbra_wire::delta::{Node, Rejection, Request, Resource, Response};
 
 fn request() -> impl Strategy<Value = Request> {
-    let node = (vec(".{0,9}", 5), btree_map(".{0,9}", ".{0,9}", 0..4)).prop_map(|(mut texts, metadata)| {
+    let node = (vec(".{0,9}", 6), btree_map(".{0,9}", ".{0,9}", 0..4)).prop_map(|(mut texts, metadata)| {
         let mut next = || texts.pop().unwrap();
-        Node { id: next(), cluster: next(), region: next(), zone: next(), sub_zone: next(), metadata }
+        Node {
+            id: next(),
+            cluster: next(),
+            region: next(),
+            zone: next(),
+            sub_zone: next(),
+            metadata,
+            envoy_version: next(),
+        }
     });
     let error = (any::<i32>(), ".{0,9}").prop_map(|(code, message)| Rejection { code, message });
     (
@@ -65,6 +74,16 @@ proptest! {
         let _ = Request::decode(&bytes);
         let _ = Response::decode(&bytes);
     }
+}
+
+#[test]
+fn a_version_may_be_numbers() {
+    let numbers = SemanticVersion { major_number: 1, minor_number: 40, patch: 2 };
+    let build = core::BuildVersion { version: Some(numbers), metadata: None };
+    let said = core::node::UserAgentVersionType::UserAgentBuildVersion(build);
+    let node = core::Node { user_agent_version_type: Some(said), ..core::Node::default() };
+    assert_eq!(Node::from(node).envoy_version, "1.40.2");
+    assert_eq!(Node::from(core::Node::default()).envoy_version, "");
 }
 
 #[test]

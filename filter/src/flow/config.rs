@@ -47,6 +47,8 @@ pub struct ControlPlane {
     pub max_staleness_ms: u64,
     /// Who asks.
     pub node: NodeAttributes,
+    /// The Envoy's version, as far as it is known; nothing here depends on it.
+    pub envoy_version: Box<str>,
     /// Proves it, where the control plane asks for that.
     pub token: Option<Token>,
 }
@@ -151,7 +153,13 @@ fn plugin(document: &Map<String, Value>, node: NodeAttributes) -> Result<Plugin,
     Ok(match role {
         "shadow" => Plugin::Shadow,
         _ => Plugin::Primary(Primary {
-            control_plane: cluster.map(|cluster| ControlPlane { cluster, max_staleness_ms, node, token }),
+            control_plane: cluster.map(|cluster| ControlPlane {
+                cluster,
+                max_staleness_ms,
+                node,
+                envoy_version: Box::default(),
+                token,
+            }),
             fallback: fallback.map(Rc::new),
         }),
     })

@@ -2,13 +2,13 @@
 //!
 //! **Invariant:** a policy is acknowledged only when every live worker of the Envoy runs it.
 
+use crate::flow::config::ControlPlane;
 use crate::flow::shared::SharedData;
 use crate::flow::shared::freshness::{self, BEAT_MS};
 use crate::flow::shared::policy;
 use crate::flow::time::Now;
 use crate::flow::worker::{Action, InForce, Level, read_policy};
 use std::rc::Rc;
-use umbra_resource::NodeAttributes;
 use umbra_wire::delta::Node;
 use umbra_wire::delta::client::{self, Client};
 
@@ -34,7 +34,8 @@ pub struct Leader {
 
 impl Leader {
     /// A leader that has not spoken yet. `applied` is the version that the Envoy runs already.
-    pub fn new(node: &NodeAttributes, applied: Option<String>) -> Self {
+    pub fn new(control_plane: &ControlPlane, applied: Option<String>) -> Self {
+        let ControlPlane { node, envoy_version, .. } = control_plane;
         let node = Node {
             id: node.id.clone(),
             cluster: node.cluster.clone(),
@@ -42,6 +43,7 @@ impl Leader {
             zone: node.zone.clone(),
             sub_zone: String::new(),
             metadata: node.metadata.clone(),
+            envoy_version: envoy_version.to_string(),
         };
         Self {
             client: Client::new(node, RESOURCE, applied),

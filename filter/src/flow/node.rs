@@ -22,6 +22,19 @@ pub fn attributes(property: impl Fn(&[&str]) -> Option<Vec<u8>>) -> NodeAttribut
     }
 }
 
+/// The Envoy's version by `property`, as `1.40.0`; empty if it does not say.
+pub fn version(property: impl Fn(&[&str]) -> Option<Vec<u8>>) -> String {
+    // Envoy writes a number as the eight bytes of the machine, which is one of little ends.
+    let number = |name| {
+        let bytes = property(&["xds", "node", "user_agent_build_version", "version", name])?;
+        Some(u64::from_le_bytes(bytes.try_into().ok()?))
+    };
+    match (number("major_number"), number("minor_number"), number("patch")) {
+        (Some(major), Some(minor), Some(patch)) => format!("{major}.{minor}.{patch}"),
+        _ => String::new(),
+    }
+}
+
 /// The entries of a serialized map that are text.
 ///
 /// Envoy writes a structure's top level as a map of pairs: strings as they are, numbers and truth values as the
@@ -101,6 +114,20 @@ mod tests {
         assert_eq!(read.zone, "");
         let kept: Vec<_> = read.metadata.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         assert_eq!(kept, [("empty", ""), ("team", "cart")]);
+    }
+
+    #[test]
+    fn a_version_is_whole_or_not_known() {
+        let of = |minor: &[u8]| {
+            version(|path| match path.last() {
+                Some(&"major_number") => Some(1_u64.to_le_bytes().to_vec()),
+                Some(&"minor_number") => Some(minor.to_vec()),
+                _ => Some(vec![0; 8]),
+            })
+        };
+        assert_eq!(of(&40_u64.to_le_bytes()), "1.40.0");
+        assert_eq!(of(b"40"), "");
+        assert_eq!(version(|_| None), "");
     }
 
     #[test]

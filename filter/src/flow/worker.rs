@@ -137,7 +137,7 @@ impl Worker {
                     InForce::Policy { version, .. } => Some(version.to_string()),
                     InForce::Nothing | InForce::Removed => None,
                 };
-                self.leader = Some(Leader::new(&control_plane.node, applied));
+                self.leader = Some(Leader::new(control_plane, applied));
                 actions.push(Action::Log(Level::Info, "leads this Envoy's workers".to_owned()));
             }
             (Standing::Follower, Some(_)) => actions.extend(self.step_down()),

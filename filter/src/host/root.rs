@@ -62,7 +62,10 @@ impl RootContext for Root {
         }
         state::with(|state| state.configured(self.id, error.is_some()));
         match plugin {
-            Plugin::Primary(primary) => {
+            Plugin::Primary(mut primary) => {
+                if let Some(control_plane) = &mut primary.control_plane {
+                    control_plane.envoy_version = node::version(envoy::property).into();
+                }
                 if primary.control_plane.is_some() {
                     state::with(|state| state.join(self.id));
                 }

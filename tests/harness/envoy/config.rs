@@ -34,6 +34,8 @@ pub struct EnvoyOptions {
     pub module: Option<PathBuf>,
     /// Where the control plane is.
     pub control_plane: Option<ControlPlaneLink>,
+    /// `token` of the plugin configuration.
+    pub token: Option<String>,
     /// `max_staleness` of the plugin configuration.
     pub max_staleness: &'static str,
     /// Resources of the static fallback.
@@ -115,6 +117,7 @@ impl EnvoyOptions {
             umbra: true,
             module: None,
             control_plane: None,
+            token: None,
             max_staleness: "10m",
             fallback: None,
             clusters,
@@ -130,6 +133,9 @@ impl EnvoyOptions {
         let mut plugin = json!({"role": role, "max_staleness": self.max_staleness});
         if self.control_plane.is_some() {
             plugin["control_plane"] = json!(CONTROL_PLANE);
+        }
+        if let Some(token) = &self.token {
+            plugin["token"] = json!(token);
         }
         if let Some(resources) = &self.fallback {
             plugin["policy"] = json!({"resources": resources});

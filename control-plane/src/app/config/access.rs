@@ -1,10 +1,12 @@
 //! The settings about who gets in.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::access::bootstrap::Bootstrap;
 use crate::access::nodes::NodeRules;
+use crate::access::pace::DEFAULT_WRITES;
 use crate::access::sessions::SessionTimes;
 use crate::app::config::{Errors, parsed, truth};
 use crate::app::settings::Settings;
@@ -24,6 +26,8 @@ pub struct AccessConfig {
     pub hosts: Vec<String>,
     /// What is asked of nodes.
     pub nodes: NodeRules,
+    /// How many writes a second one caller may make.
+    pub writes: NonZeroU32,
 }
 
 impl AccessConfig {
@@ -63,7 +67,17 @@ impl AccessConfig {
         let hosts =
             settings.get("allowed-hosts").map(|given| items(&given.text).collect()).unwrap_or_default();
         let nodes = NodeRules { sans: sans.unwrap_or_default(), require_token };
-        AccessConfig { key_file: Self::key_file(settings, database), bootstrap, sessions, hosts, nodes }
+        let writes = parsed(settings, "writes-per-second", &DEFAULT_WRITES.to_string(), errors, |text| {
+            text.parse().map_err(|_| format!("{text:?} is not a number: give how many, 1 or more"))
+        });
+        AccessConfig {
+            key_file: Self::key_file(settings, database),
+            bootstrap,
+            sessions,
+            hosts,
+            nodes,
+            writes: writes.unwrap_or(DEFAULT_WRITES),
+        }
     }
 }
 

@@ -144,6 +144,31 @@ async fn failed_attempts_are_held_back_and_noted() {
     assert_eq!((&rows[0]["name"], &rows[0]["actor"]), (&json!("127.0.0.1"), &json!("nobody")));
 }
 
+/// Whoever writes too fast is told when to go on; reading, and others, are not held up.
+#[tokio::test]
+async fn writes_have_a_pace() {
+    let folder = folder();
+    let options = ServeOptions { writes_per_second: Some("1".to_owned()), ..ServeOptions::default() };
+    let server = TestServer::guarded(folder.path(), options).await;
+    let other = server.api.token(json!({"name": "other", "role": "admin"})).await;
+    let other = server.api.with(other["token"].as_str());
+    let write = async |api: &Api| api.send(Method::POST, "/api/v1/apply", "application/yaml", CHECKOUT).await;
+    let mut refused = None;
+    for _ in 0..30 {
+        let answer = write(&server.api).await;
+        if answer.status() == 429 {
+            refused = Some(answer);
+        }
+    }
+    let refused = refused.expect("thirty writes are not done at one a second");
+    let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=20).contains(&wait), "{wait}");
+    let refused = problem(refused, 429, "too-many-requests").await;
+    assert_eq!(refused["detail"], "token:bootstrap writes too fast");
+    assert_eq!(me(&server.api).await.status(), 200);
+    assert_eq!(write(&other).await.status(), 200);
+}
+
 fn everything_in(folder: &Path) -> Vec<u8> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -179,10 +204,21 @@ async fn no_secret_is_on_disk_or_in_a_log() {
     let move_valve = move_valve.header("cookie", &cookie).header("x-umbra-csrf", &csrf);
     let move_valve = move_valve.header("content-type", JSON).body(r#"{"percent": 7}"#);
     assert_eq!(move_valve.send().await.unwrap().status(), 200);
+    let marked =
+        CHECKOUT.replace("percent: 5", "percent: 5\n  request: {set_headers: {x-env: in-a-body-4929}}");
+    api.apply(&marked).await;
+    // While it runs, some of it is in the write-ahead log alone.
+    let names: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    for name in ["umbra.db", "umbra.db-wal", "umbra.db-shm"] {
+        assert!(names.iter().any(|there| there == name), "{name} is not among {names:?}");
+    }
+    let mut disk = everything_in(folder.path());
     umbra.signal("-TERM");
     let (_, log) = umbra.ended();
     assert!(log.contains("sign-in failed"), "the log is there");
-    let disk = everything_in(folder.path());
+    disk.extend(everything_in(folder.path()));
+    assert!(!log.contains("in-a-body-4929"), "a body is in the log");
     assert!(String::from_utf8_lossy(&disk).contains("checkout-v2"), "the database is there");
     let secret = |text: &str| text.rsplit(['_', '.', '=']).next().unwrap().to_owned();
     for (what, secret) in [

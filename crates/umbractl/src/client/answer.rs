@@ -50,6 +50,9 @@ pub(crate) struct Node {
     pub(crate) region: String,
     #[serde(default)]
     pub(crate) metadata: serde_json::Map<String, serde_json::Value>,
+    /// Empty if it did not say.
+    #[serde(default)]
+    pub(crate) envoy_version: String,
     /// `SYNCED`, `STALE` or `NACKED`.
     pub(crate) state: String,
     pub(crate) connected: bool,

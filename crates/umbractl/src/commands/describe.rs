@@ -229,6 +229,7 @@ fn node_text(node: &Node) -> String {
     sheet.line("zone", &node.zone);
     sheet.line("region", &node.region);
     sheet.line("metadata", &words::flat(&node.metadata));
+    sheet.line("envoy", &node.envoy_version);
     sheet.line("streams", &node.streams.to_string());
     for (name, at) in
         [("since", &node.connected_at), ("last seen", &node.last_seen), ("synced", &node.synced_at)]

@@ -206,6 +206,7 @@ pub(crate) fn node(id: &str, zone: &str, state: &str, connected: bool, applied: 
     });
     json!({
         "id": id, "cluster": "web", "zone": zone, "region": "us-east-1", "metadata": {"env": "prod"},
+        "envoy_version": "1.40.0",
         "state": state, "connected": connected, "streams": u8::from(connected),
         "desired": {"version": "v7", "revision": 7},
         "applied": {"version": format!("v{applied}"), "revision": applied},

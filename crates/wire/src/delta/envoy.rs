@@ -1,6 +1,7 @@
 //! The messages of `envoy-types`, which the gRPC server speaks, to and from the plain ones.
 
 use envoy_types::pb::envoy::config::core::v3 as core;
+use envoy_types::pb::envoy::config::core::v3::node::UserAgentVersionType;
 use envoy_types::pb::envoy::service::discovery::v3 as discovery;
 use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{Any, Value};
@@ -18,6 +19,17 @@ fn scalar(value: Value) -> Option<String> {
     }
 }
 
+/// A client with the whole of Envoy's API may say it by numbers.
+fn version(version: UserAgentVersionType) -> String {
+    match version {
+        UserAgentVersionType::UserAgentVersion(text) => text,
+        UserAgentVersionType::UserAgentBuildVersion(build) => build
+            .version
+            .map(|version| format!("{}.{}.{}", version.major_number, version.minor_number, version.patch))
+            .unwrap_or_default(),
+    }
+}
+
 impl From<core::Node> for Node {
     fn from(node: core::Node) -> Node {
         let locality = node.locality.unwrap_or_default();
@@ -29,6 +41,7 @@ impl From<core::Node> for Node {
             zone: locality.zone,
             sub_zone: locality.sub_zone,
             metadata: fields.into_iter().filter_map(|(key, value)| Some((key, scalar(value)?))).collect(),
+            envoy_version: node.user_agent_version_type.map(version).unwrap_or_default(),
         }
     }
 }

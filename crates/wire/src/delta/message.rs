@@ -65,6 +65,7 @@ impl From<proto::Node> for Node {
             zone: locality.zone,
             sub_zone: locality.sub_zone,
             metadata: fields.into_iter().filter_map(|(key, value)| Some((key, scalar(value)?))).collect(),
+            envoy_version: node.user_agent_version,
         }
     }
 }
@@ -78,6 +79,7 @@ impl From<Node> for proto::Node {
             cluster: node.cluster,
             metadata: Some(Struct { fields }),
             locality: Some(proto::Locality { region: node.region, zone: node.zone, sub_zone: node.sub_zone }),
+            user_agent_version: node.envoy_version,
         }
     }
 }

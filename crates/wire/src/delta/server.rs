@@ -328,7 +328,7 @@ fn check_bounds(request: &Request) -> Result<(), Refusal> {
 }
 
 fn node_bytes(node: &Node) -> usize {
-    let own = [&node.id, &node.cluster, &node.region, &node.zone, &node.sub_zone];
+    let own = [&node.id, &node.cluster, &node.region, &node.zone, &node.sub_zone, &node.envoy_version];
     let metadata = node.metadata.iter().flat_map(|(key, value)| [key, value]);
     own.into_iter().chain(metadata).map(String::len).sum()
 }

@@ -59,6 +59,9 @@ pub struct Node {
     pub metadata: ::core::option::Option<::prost_types::Struct>,
     #[prost(message, optional, tag = "4")]
     pub locality: ::core::option::Option<Locality>,
+    /// One of two ways there to say the version; Envoy itself takes the other, `user_agent_build_version = 8`.
+    #[prost(string, tag = "7")]
+    pub user_agent_version: ::prost::alloc::string::String,
 }
 /// envoy.config.core.v3.Locality
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
