@@ -24,6 +24,7 @@ export function nodes(shadows: Shadow[], now: number): Node[] {
       zone,
       region: zone.replace(/[a-z]$/, ""),
       metadata: { envoy: index % 9 === 0 ? "1.36.2" : "1.40.0" },
+      envoy_version: index % 9 === 0 ? "1.36.2" : "1.40.0",
       state,
       connected,
       streams: connected ? 1 : 0,

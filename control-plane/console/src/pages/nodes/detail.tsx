@@ -30,6 +30,8 @@ export function NodeDialog({ node, onClose }: { node: Node; onClose: () => void 
         <dd>{node.cluster || "—"}</dd>
         <dt>zone, region</dt>
         <dd>{[node.zone, node.region].filter((part) => part !== "").join(", ") || "—"}</dd>
+        <dt>Envoy</dt>
+        <dd>{node.envoy_version || "—"}</dd>
         <dt>shall run</dt>
         <dd>
           <PolicyWords policy={node.desired} />
