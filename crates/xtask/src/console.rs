@@ -1,6 +1,8 @@
 //! `cargo xtask console`: the web console is built from its source and committed, so that the server builds without
 //! Node. `--check` builds it again and holds what is committed to it, byte for byte.
 
+mod stack;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,7 @@ use anyhow::{Context, Result, bail};
 use crate::checkout::Checkout;
 use crate::process::Process;
 use crate::{interrupt, ports, run, say};
+use stack::Stack;
 
 const SOURCE: &str = "control-plane/console";
 const BUILT: &str = "control-plane/console/dist";
@@ -19,6 +22,9 @@ const BROWSER: &str = "tests/console";
 
 /// Each takes seconds; this only ends one that hangs.
 const LIMIT: Duration = Duration::from_secs(600);
+
+/// A suite takes a minute: this ends one that hangs, before CI would.
+const SUITE_LIMIT: Duration = Duration::from_secs(300);
 
 /// What the source must pass, as scripts of its package.
 const CHECKS: [&str; 3] = ["typecheck", "lint", "test"];
@@ -73,10 +79,23 @@ pub(crate) fn shots(checkout: &Checkout) -> Result<()> {
 ///
 /// # Errors
 /// When something is missing, or the console does not do what it should.
-pub(crate) fn browse(checkout: &Checkout) -> Result<()> {
+pub(crate) fn browse_mock(checkout: &Checkout) -> Result<()> {
     let (source, browser) = (checkout.root.join(SOURCE), checkout.root.join(BROWSER));
     ready(&source, &browser)?;
-    run::show(Command::new("node").args(["suite.mjs", "./mock-server.mjs"]).current_dir(&browser), LIMIT)
+    run::show(Command::new("node").args(["suite.mjs", "mock"]).current_dir(&browser), SUITE_LIMIT)
+}
+
+/// What operators do, in a real browser, against the built control plane with an Envoy and two servers behind it.
+///
+/// # Errors
+/// When something is missing or does not come up, or when the console does not do what it should.
+pub(crate) fn browse_stack(checkout: &Checkout) -> Result<()> {
+    let (source, browser) = (checkout.root.join(SOURCE), checkout.root.join(BROWSER));
+    ready(&source, &browser)?;
+    let stack = Stack::start(checkout)?;
+    let mut suite = Command::new("node");
+    suite.args(["suite.mjs", "stack"]).env("UMBRA_STACK", stack.description());
+    run::show(suite.current_dir(&browser), SUITE_LIMIT)
 }
 
 fn ready(source: &Path, browser: &Path) -> Result<()> {

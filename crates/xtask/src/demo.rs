@@ -2,7 +2,6 @@
 //! Envoy carries the traffic of a small shop. The valve is moved through the API while it flows; then two candidates
 //! are judged: the successor, and another instance of what production runs.
 
-mod data;
 mod expected;
 mod heads;
 mod judge;

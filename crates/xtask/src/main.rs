@@ -18,6 +18,7 @@ mod process;
 mod progress;
 mod run;
 mod say;
+mod shop;
 mod sidecar;
 mod steps;
 mod test;
@@ -90,8 +91,12 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Use the web console in a real browser, against a made-up control plane
-    Browse,
+    /// Use the web console in a real browser, against what `cargo xtask test` has built
+    Browse {
+        /// Against a made-up control plane instead
+        #[arg(long)]
+        mock: bool,
+    },
     /// Take pictures of every page of the console, with made-up figures: target/shots
     Shots,
     /// Generate Rust from the .proto files
@@ -133,7 +138,8 @@ fn run(task: Task) -> Result<()> {
         Task::Tidy => tidy::check(&checkout),
         Task::Wasm => wasm::check(&checkout.filter()),
         Task::Console { check } => console::build(&checkout, check),
-        Task::Browse => console::browse(&checkout),
+        Task::Browse { mock: true } => console::browse_mock(&checkout),
+        Task::Browse { mock: false } => console::browse_stack(&checkout),
         Task::Shots => console::shots(&checkout),
         Task::Codegen { check } => codegen::run(check),
     }

@@ -30,12 +30,13 @@ const END_TO_END: &str = "umbra-e2e";
 /// # Errors
 /// When something cannot be installed or built, or a test fails.
 pub(crate) fn all(checkout: &Checkout, steps: &mut Steps) -> Result<()> {
-    steps.take("console in a browser", || console::browse(checkout))?;
+    steps.take("console in a browser, by itself", || console::browse_mock(checkout))?;
     steps.take("tools", || tools::install(checkout))?;
     steps.take("build the filter", || filter::build(checkout))?;
     steps.take("build the binaries and the tests", || {
         cargo(checkout, &["build", "--workspace", "--lib", "--bins", "--tests"], BUILD_LIMIT)
     })?;
+    steps.take("console in a browser, with everything behind it", || console::browse_stack(checkout))?;
     let targets = Targets::of(checkout)?;
     for (index, version) in envoy::VERSIONS.into_iter().enumerate() {
         let envoy = envoy::install(checkout, version)?;

@@ -1,6 +1,6 @@
 //! What the shop's clients ask: lists, pages, filters, single records, misses, and writes to carts.
 
-use super::data::{CATEGORIES, CUSTOMERS, MATERIALS, PRODUCTS};
+use crate::shop::data::{CATEGORIES, CUSTOMERS, MATERIALS, PRODUCTS};
 
 /// One request of the mix.
 #[derive(Debug, PartialEq, Eq)]
