@@ -17,7 +17,8 @@ use umbra_filter::flow::vm::Vm;
 use umbra_filter::flow::worker::Action;
 use umbra_policy::Policy;
 use umbra_wire::delta::{Resource, Response};
-use umbra_wire::{TYPE_URL, encode, telemetry};
+use umbra_wire::telemetry::{self, Acknowledgement, MAX_UNEQUAL};
+use umbra_wire::{TYPE_URL, encode};
 
 use crate::input::Input;
 use crate::request::{HOSTS, PATHS};
@@ -61,7 +62,7 @@ pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let Ok(policy) = Policy::build(rules::policy(&mut input)) else { return };
     let node = node::attributes();
-    let control_plane = ControlPlane { cluster: "c".to_owned(), max_staleness_ms: 2_000, node };
+    let control_plane = ControlPlane { cluster: "c".to_owned(), max_staleness_ms: 2_000, node, token: None };
     let mut world = World {
         vm: Vm::new(1),
         shared: Map::default(),
@@ -184,8 +185,13 @@ impl World {
             let reply = match input.below(4) {
                 0 => Reply::Failed,
                 1 => Reply::Refused,
-                2 => Reply::Acknowledged(input.number()),
-                _ => Reply::Acknowledged(read.map_or(0, |report| report.sequence)),
+                2 => {
+                    Reply::Acknowledged(Acknowledgement { sequence: input.number(), samples: samples(input) })
+                }
+                _ => Reply::Acknowledged(Acknowledgement {
+                    sequence: read.map_or(0, |report| report.sequence),
+                    samples: samples(input),
+                }),
             };
             self.vm.on_report(reply);
         }
@@ -316,4 +322,9 @@ fn set_by(edits: &[Edit], name: &str) -> bool {
         Edit::Set(set, _) => set == name,
         Edit::Remove(_) => false,
     })
+}
+
+/// What the control plane may grant a worker.
+fn samples(input: &mut Input<'_>) -> Option<usize> {
+    input.flag().then(|| 1 + input.below(MAX_UNEQUAL))
 }

@@ -4,12 +4,15 @@ use umbra_compare::evidence::Evidence;
 use umbra_compare::gates::Gates;
 use umbra_compare::verdict::{self, Answer};
 use umbra_wire::telemetry::{
-    self, EndpointReport, MAX_COUNT, MAX_ENDPOINTS, MAX_PAIRS, MAX_STATUSES, ReportError, decode, encode,
+    self, EndpointReport, MAX_COUNT, MAX_ENDPOINTS, MAX_PAIRS, MAX_STATUSES, MAX_UNEQUAL, ReportError,
+    decode, encode,
 };
 
 /// What is decoded is encoded and decoded again, and is the same; its numbers add up, and a verdict on them is one.
 pub fn check(bytes: &[u8]) {
-    let _ = telemetry::acknowledged(bytes);
+    if let Some(acknowledgement) = telemetry::acknowledgement(bytes) {
+        assert!(acknowledgement.samples.is_none_or(|samples| (1..=MAX_UNEQUAL).contains(&samples)));
+    }
     let report = match decode(bytes) {
         Ok(report) => report,
         Err(ReportError::Fields(errors)) => {

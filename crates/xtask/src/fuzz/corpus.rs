@@ -11,13 +11,17 @@ use super::target::Target;
 /// Merging takes each input twice at most.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// So many inputs are kept of a target; a file of its own each, they are reviewed and cloned with everything else.
-const MOST_FILES: usize = 150;
+/// So many found inputs are kept of a target; a file of its own each, they are cloned with everything else.
+const MOST_FILES: usize = 100;
 
-/// The longest input that is kept, in bytes.
-const MOST_BYTES: u64 = 8 * 1024;
+/// So long may they be together, in bytes.
+const MOST_BYTES: u64 = 64 * 1024;
 
-/// Puts the smallest set that covers what was found in the place of the kept corpus; says how large it is.
+/// The longest found input that is kept, in bytes.
+const LONGEST: u64 = 4 * 1024;
+
+/// Puts the smallest set that covers what was found in the place of what was found before; says how large it is. Inputs
+/// that somebody wrote, and gave a name, stay.
 ///
 /// # Errors
 /// When an input fails, or a file cannot be written.
@@ -33,8 +37,8 @@ pub(crate) fn minimise(target: &Target) -> Result<String> {
     // By edges alone: how often each is taken would keep some thousand inputs.
     command.args(["-set_cover_merge=1", "-use_counters=0"]).args([&merged, &target.kept, &target.found]);
     target.logged(&mut command, LIMIT)?;
-    let chosen = shortest(list(&merged)?);
-    for (_, old) in list(&target.kept)? {
+    let chosen = telling(list(&merged)?);
+    for (_, old) in list(&target.kept)?.into_iter().filter(|(_, input)| is_found(input)) {
         fs::remove_file(&old).with_context(|| format!("cannot remove {}", old.display()))?;
     }
     let mut bytes = 0;
@@ -57,22 +61,44 @@ fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
     Ok(inputs)
 }
 
-fn shortest(mut inputs: Vec<(u64, PathBuf)>) -> Vec<(u64, PathBuf)> {
-    inputs.retain(|(length, _)| *length <= MOST_BYTES);
-    inputs.sort();
+/// Those that take the most edges are among the longest; what they leave out is found again within seconds.
+fn telling(mut inputs: Vec<(u64, PathBuf)>) -> Vec<(u64, PathBuf)> {
+    inputs.retain(|(length, input)| *length <= LONGEST && is_found(input));
+    inputs.sort_by(|a, b| b.cmp(a));
     inputs.truncate(MOST_FILES);
+    let mut bytes = 0;
+    inputs.retain(|(length, _)| {
+        bytes += length;
+        bytes <= MOST_BYTES
+    });
     inputs
+}
+
+/// libFuzzer names what it finds by its SHA-1.
+fn is_found(input: &Path) -> bool {
+    let name = input.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.len() == 40 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn found(number: u64) -> PathBuf {
+        PathBuf::from(format!("{number:040x}"))
+    }
+
     #[test]
-    fn the_shortest_are_kept() {
-        let inputs = (0..200).map(|number| (number, PathBuf::from(number.to_string()))).collect();
-        let kept = shortest(inputs);
-        assert_eq!((kept.len(), kept.first().unwrap().0, kept.last().unwrap().0), (MOST_FILES, 0, 149));
-        assert_eq!(shortest(vec![(MOST_BYTES + 1, PathBuf::from("long"))]), []);
+    fn the_most_telling_are_kept() {
+        let kept = telling((1..200).map(|number| (number, found(number))).collect());
+        assert_eq!((kept.len(), kept.first().unwrap().0, kept.last().unwrap().0), (MOST_FILES, 199, 100));
+        assert_eq!(telling(vec![(LONGEST + 1, found(1))]), []);
+        assert_eq!(telling((0..50).map(|number| (LONGEST, found(number))).collect()).len(), 16);
+    }
+
+    /// They are in the kept corpus already, and stay there.
+    #[test]
+    fn what_has_a_name_was_not_found() {
+        assert_eq!(telling(vec![(1, PathBuf::from("overlong-host"))]), []);
     }
 }
