@@ -2,6 +2,7 @@
 
 mod figures;
 mod load;
+mod nginx;
 mod setups;
 
 use std::fs;
@@ -13,53 +14,138 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::checkout::Checkout;
-use crate::http::Client;
 use crate::progress::Progress;
 use crate::tools::envoy;
 use crate::{filter, run, say, wasm};
-use figures::{Figures, SetupRounds, TelemetryFigures};
+use figures::{Figures, ProxyFigures, SetupRounds};
 use load::{Load, Measured};
-use setups::{Mirrors, Running, Setup};
+use setups::{Running, Setup};
 
-/// Measures everything, and keeps it as JSON in `file` (left out: `target/bench.json`).
+/// What can be measured by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// The decision on one request
+    Decide,
+    /// Comparing JSON beside parsing it
+    Json,
+    /// What the control plane takes in on one core
+    Intake,
+    /// CPU per request of Envoy and nginx, latency, telemetry
+    Proxies,
+}
+
+/// Measures `parts` (none: everything), and keeps it as JSON in `file` (left out: `target/bench.json`).
 ///
 /// # Errors
 /// When something cannot be installed, built or started, or when a setup did not do what it is measured for.
-pub(crate) fn measure(checkout: &Checkout, rounds: u32, seconds: u32, file: Option<&Path>) -> Result<()> {
+pub(crate) fn measure(
+    checkout: &Checkout,
+    parts: &[Part],
+    rounds: u32,
+    seconds: u32,
+    file: Option<&Path>,
+) -> Result<()> {
     ensure!(rounds > 0 && seconds > 0, "at least one round of one second");
-    load::install_tools()?;
+    let asked = |part| parts.is_empty() || parts.contains(&part);
+    let folder = checkout.target.join("bench");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot write {}", folder.display()))?;
     let module = filter::build(checkout)?;
     let module_bytes =
         fs::metadata(&module).with_context(|| format!("cannot read {}", module.display()))?.len();
-    say::heading("decide()");
-    let mut benches = Command::new("cargo");
-    benches.args(["bench", "--package", "umbra-policy"]).current_dir(&checkout.root);
-    run::show(&mut benches, Duration::from_secs(3600))?;
 
-    let folder = checkout.target.join("bench");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot write {}", folder.display()))?;
-    say::heading("comparing JSON");
-    let json = benchmark(checkout, &folder, "umbra-compare", "json")?;
-    say::heading("intake, one core");
-    let intake = benchmark(checkout, &folder, "umbra-control-plane", "intake")?;
-    build_control_plane(checkout)?;
-
-    say::heading(format_args!("Envoy {}, one worker, {rounds} rounds of {seconds} s", envoy::NEWEST));
-    let envoy = envoy::install(checkout, envoy::NEWEST)?;
-    let load = Load::start(&folder, seconds)?;
-    let running: Vec<Running> = Setup::ALL
-        .into_iter()
-        .map(|setup| setup.start(checkout, &envoy, &folder, load.ports()))
-        .collect::<Result<_>>()?;
-    let (measured, telemetry) = interleaved(&running, &load, rounds)?;
-    let figures = Figures::of(&measured, telemetry, module_bytes, [json, intake]);
-    figures.print();
+    if asked(Part::Decide) {
+        say::heading("decide()");
+        let mut benches = Command::new("cargo");
+        benches.args(["bench", "--package", "umbra-policy"]).current_dir(&checkout.root);
+        run::show(&mut benches, Duration::from_secs(3600))?;
+    }
+    let mut figures = Figures { module_bytes, json: None, intake: None, proxies: None };
+    if asked(Part::Json) {
+        say::heading("comparing JSON");
+        figures.json = Some(benchmark(checkout, &folder, "umbra-compare", "json")?);
+    }
+    if asked(Part::Intake) {
+        say::heading("intake, one core");
+        figures.intake = Some(benchmark(checkout, &folder, "umbra-control-plane", "intake")?);
+    }
+    if asked(Part::Proxies) {
+        figures.proxies = Some(in_proxies(checkout, &folder, rounds, seconds)?);
+    }
     let file = file.map_or_else(|| checkout.target.join("bench.json"), Path::to_owned);
     fs::write(&file, serde_json::to_vec_pretty(&figures)?)
         .with_context(|| format!("cannot write {}", file.display()))?;
     say::line(format_args!("module: {module_bytes} bytes (aim: under {})", wasm::AIM_BYTES));
     say::line(format_args!("kept in {}", file.display()));
     Ok(())
+}
+
+/// What a request costs the proxies.
+fn in_proxies(checkout: &Checkout, folder: &Path, rounds: u32, seconds: u32) -> Result<ProxyFigures> {
+    load::install_tools()?;
+    build_control_plane(checkout)?;
+    say::heading(format_args!("Envoy {}, one worker, {rounds} rounds of {seconds} s", envoy::NEWEST));
+    let envoy = envoy::install(checkout, envoy::NEWEST)?;
+    let load = Load::start(folder, seconds)?;
+    let running: Vec<Running> = setups::ALL
+        .iter()
+        .map(|setup| setup.start(checkout, &envoy, folder, &load))
+        .collect::<Result<_>>()?;
+    let mut measured = Vec::new();
+    for running in &running {
+        let (cpu_us, requests_per_second, latency) = (Vec::new(), Vec::new(), Vec::new());
+        let setup = running.setup;
+        measured.push(SetupRounds { setup, cpu_us, requests_per_second, latency, telemetry_bytes: None });
+    }
+    // Every setup in turn, round by round, so that what else the machine does falls on all of them.
+    for round in 1..=rounds {
+        for (running, measured) in running.iter().zip(&mut measured) {
+            one_round(&format!("round {round} of {rounds}"), running, &load, measured)?;
+        }
+    }
+    let timed_at = timed_at(&measured);
+    for round in 1..=rounds {
+        for (running, measured) in running.iter().zip(&mut measured) {
+            let name = running.setup.name;
+            if setups::TIMED.contains(&name) {
+                let progress = Progress::start(format_args!("latency {round} of {rounds}, {name}"));
+                let latency = load.latency(running.port, running.setup.path, timed_at)?;
+                progress.done(format_args!("p99 {:.0} µs", latency.p99_us));
+                measured.latency.push(latency);
+            }
+        }
+    }
+    let figures = ProxyFigures::of(&measured, timed_at);
+    figures.print();
+    Ok(figures)
+}
+
+fn one_round(round: &str, running: &Running, load: &Load, measured: &mut SetupRounds) -> Result<()> {
+    let Setup { name, path, mirrored, .. } = *running.setup;
+    let progress = Progress::start(format_args!("{round}, {name}"));
+    let sent = running.telemetry_bytes()?;
+    let Measured { requests, cpu, copies } = load.run(running.port, running.process.id(), path)?;
+    // A figure of a mirror that did not mirror would be worse than none. Some requests are under way at the end.
+    let copies = copies as f64 / requests as f64;
+    let close = if mirrored < 1.0 { 0.3 * mirrored + 0.005 } else { 0.05 };
+    ensure!((copies - mirrored).abs() < close, "{name}: {copies:.3} copies per request");
+    if let (Some(before), Some(after)) = (sent, running.telemetry_bytes()?) {
+        // Of the last round: the first ones have the policy in them.
+        measured.telemetry_bytes = Some((after - before) as f64 / requests as f64);
+    }
+    let micros = cpu.as_secs_f64() * 1e6 / requests as f64;
+    progress.done(format_args!("{micros:.1} µs per request, {requests} requests"));
+    measured.cpu_us.push(micros);
+    measured.requests_per_second.push(requests as f64 / f64::from(load.seconds()));
+    Ok(())
+}
+
+/// The rate at which latency is measured: that of 500,000 requests a minute, or two thirds of what the slowest of those
+/// that are timed carries on this machine.
+fn timed_at(measured: &[SetupRounds]) -> u32 {
+    let timed = measured.iter().filter(|measured| setups::TIMED.contains(&measured.setup.name));
+    let slowest =
+        timed.flat_map(|measured| &measured.requests_per_second).copied().fold(f64::INFINITY, f64::min);
+    (slowest * 2.0 / 3.0).min(500_000.0 / 60.0) as u32
 }
 
 /// Runs one of cargo's benchmarks, which prints its figures, and reads what it kept.
@@ -77,55 +163,4 @@ fn build_control_plane(checkout: &Checkout) -> Result<()> {
     let mut build = Command::new("cargo");
     build.args(["build", "--quiet", "--release", "--package", "umbra-control-plane", "--bin", "umbra"]);
     run::show(build.current_dir(&checkout.root), Duration::from_secs(3600))
-}
-
-/// Every setup in turn, round by round, so that what else the machine does falls on all of them.
-fn interleaved(
-    running: &[Running],
-    load: &Load,
-    rounds: u32,
-) -> Result<(Vec<SetupRounds>, Vec<TelemetryFigures>)> {
-    let mut measured: Vec<SetupRounds> =
-        running.iter().map(|running| SetupRounds { setup: running.setup, cpu_us: Vec::new() }).collect();
-    let mut rates = vec![0.0; running.len()];
-    for round in 1..=rounds {
-        for ((running, SetupRounds { setup, cpu_us }), rate) in
-            running.iter().zip(&mut measured).zip(&mut rates)
-        {
-            let progress = Progress::start(format_args!("round {round} of {rounds}, {}", setup.name()));
-            let before = mirrored(running)?;
-            let Measured { requests, cpu } = load.run(running.port, running.process.id(), setup.path())?;
-            // A figure of a mirror that did not mirror would be worse than none.
-            let copies = (mirrored(running)? - before) as f64 / requests as f64;
-            let right = match setup.mirrors() {
-                Mirrors::Nothing => copies == 0.0,
-                Mirrors::Everything => copies > 0.95,
-            };
-            ensure!(right, "{}: {copies:.3} copies per request", setup.name());
-            let micros = cpu.as_secs_f64() * 1e6 / requests as f64;
-            progress.done(format_args!("{micros:.1} µs per request, {requests} requests"));
-            cpu_us.push(micros);
-            *rate += requests as f64 / f64::from(load.seconds()) / f64::from(rounds);
-        }
-    }
-    let telemetry = running.iter().zip(rates).filter(|(running, _)| running.reports());
-    let telemetry = telemetry.map(|(running, requests_per_second)| {
-        let bytes = counter(running, "cluster.umbra-control-plane.upstream_cx_tx_bytes_total")?;
-        let requests = mirrored(running)?;
-        Ok(TelemetryFigures { name: running.setup.name(), bytes, requests, requests_per_second })
-    });
-    let telemetry = telemetry.collect::<Result<_>>()?;
-    Ok((measured, telemetry))
-}
-
-/// How many requests Envoy has sent to the shadow.
-fn mirrored(running: &Running) -> Result<u64> {
-    counter(running, "cluster.shadow.upstream_rq_total")
-}
-
-/// A counter of Envoy's.
-fn counter(running: &Running, name: &str) -> Result<u64> {
-    let stats = Client::new(running.admin).get_json(&format!("/stats?format=json&filter=^{name}$"))?;
-    let value = stats.pointer("/stats/0/value").and_then(Value::as_u64);
-    value.with_context(|| format!("Envoy has no counter {name}"))
 }

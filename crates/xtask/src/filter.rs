@@ -1,5 +1,7 @@
 //! `cargo xtask filter`: builds the module that ships. Tests, demo, benchmarks and releases all use this file.
 
+pub(crate) mod exports;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -31,6 +33,8 @@ pub(crate) fn build(checkout: &Checkout) -> Result<PathBuf> {
     )?;
     let built = checkout.target.join(TARGET).join("filter/umbra_filter.wasm");
     let module = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
+    let module =
+        exports::keep_used(&module).with_context(|| format!("cannot rewrite {}", built.display()))?;
     let digest = hex(&Sha256::digest(&module));
     let filter = checkout.filter();
     replace(&filter, &module)?;

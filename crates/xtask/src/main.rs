@@ -65,6 +65,9 @@ enum Task {
     Fuzz(fuzz::Arguments),
     /// Print the numbers: decide(), comparing JSON, intake, the module's size, Envoy's CPU per request and telemetry
     Bench {
+        /// These parts alone; all if left out
+        #[arg(value_enum)]
+        parts: Vec<bench::Part>,
         /// How many times each setup is measured, in turn
         #[arg(long, default_value_t = 5)]
         rounds: u32,
@@ -131,7 +134,9 @@ fn run(task: Task) -> Result<()> {
         Task::Check => in_steps(|steps| ci::check(&checkout, steps)),
         Task::Ci => in_steps(|steps| ci::all(&checkout, steps)),
         Task::Fuzz(arguments) => fuzz::look(&checkout, &arguments),
-        Task::Bench { rounds, seconds, json } => bench::measure(&checkout, rounds, seconds, json.as_deref()),
+        Task::Bench { parts, rounds, seconds, json } => {
+            bench::measure(&checkout, &parts, rounds, seconds, json.as_deref())
+        }
         Task::Validate => validate::all(&checkout),
         Task::Filter => filter::build(&checkout).map(drop),
         Task::Tools => tools::install(&checkout),

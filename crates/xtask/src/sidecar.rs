@@ -14,6 +14,9 @@ const MODULE: &str = "/etc/envoy/umbra-filter.wasm";
 /// What a cluster says of its connections.
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
+/// Envoy's Lua filter.
+const LUA: &str = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua";
+
 /// An Envoy configuration that can still be changed.
 #[derive(Debug, Clone)]
 pub(crate) struct Sidecar {
@@ -121,6 +124,42 @@ impl Sidecar {
         let routes = self.config.pointer_mut(routes).and_then(Value::as_object_mut).context("no routes")?;
         let policy = json!({"cluster": cluster, "disable_shadow_host_suffix_append": true});
         routes.insert("request_mirror_policies".to_owned(), json!([policy]));
+        Ok(())
+    }
+
+    /// Has Envoy's Lua filter do what Umbra does to a request that is stamped and mirrored: control headers of the client go,
+    /// and the stamp, the steering header and a pair's id come.
+    ///
+    /// # Errors
+    /// When there is no listener with filters.
+    pub(crate) fn steer_by_lua(&mut self, cluster: &str) -> Result<()> {
+        let script = format!(
+            r#"
+            local control = {{"stamp", "pair", "slot", "shadow", "mirror-1", "mirror-2"}}
+            function envoy_on_request(handle)
+              local headers = handle:headers()
+              for _, name in ipairs(control) do headers:remove("x-umbra-" .. name) end
+              if headers:get(":path"):sub(1, 1) == "/" then
+                headers:add("x-umbra-stamp", "rule-0")
+                if math.random() < 1 then
+                  headers:add("x-umbra-mirror-1", "{cluster}")
+                  headers:add("x-umbra-pair", string.format("%08x%08x", math.random(2^31), math.random(2^31)))
+                end
+              end
+            end"#
+        );
+        let filters = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
+        let filters = self.config.pointer_mut(filters).and_then(Value::as_array_mut).context("no filters")?;
+        for filter in filters.iter_mut().filter(|filter| filter.get("name") == Some(&json!("umbra"))) {
+            let config = json!({"@type": LUA, "default_source_code": {"inline_string": script}});
+            *filter = json!({"name": "lua", "typed_config": config});
+        }
+        // On the shadow's cluster there is nothing to do: the route takes the steering headers from the copy.
+        each_object(&mut self.config, &mut |object| {
+            if let Some(Value::Array(filters)) = object.get_mut("http_filters") {
+                filters.retain(|filter| filter.get("name") != Some(&json!("umbra")));
+            }
+        });
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use wasmparser::{Parser, Payload};
 
+use crate::filter::exports;
 use crate::say;
 
 /// The size that the module must stay under. Every Envoy compiles it at every update, so growth should be a decision:
@@ -70,7 +71,7 @@ const ABI: &str = "proxy_abi_version_0_2_1";
 /// Checks the module in `file`.
 ///
 /// # Errors
-/// When it is no proxy-wasm module, imports what is not on the list (each is named), or is too large.
+/// When it is no proxy-wasm module, imports or exports what is not on the lists (each is named), or is too large.
 pub(crate) fn check(file: &Path) -> Result<()> {
     let module = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let problems = problems(&module)?;
@@ -100,7 +101,11 @@ fn problems(module: &[u8]) -> Result<Vec<String>> {
             }
             Payload::ExportSection(section) => {
                 for export in section {
-                    has_abi |= export.context("not a wasm module")?.name == ABI;
+                    let name = export.context("not a wasm module")?.name;
+                    has_abi |= name == ABI;
+                    if !exports::USED.contains(&name) {
+                        problems.push(format!("exports {name}, which the filter does not use"));
+                    }
                 }
             }
             _ => {}
@@ -149,7 +154,11 @@ mod tests {
             (("env", "log"), ABI, "imports env.log"),
             (("wasi_snapshot_preview1", "fd_read"), ABI, "imports wasi_snapshot_preview1.fd_read"),
             (("other", "proxy_log"), ABI, "imports other.proxy_log"),
-            (("env", "proxy_log"), "main", "does not export proxy_abi_version_0_2_1"),
+            (
+                ("env", "proxy_log"),
+                "proxy_on_log",
+                "exports proxy_on_log, which the filter does not use, does not export proxy_abi_version_0_2_1",
+            ),
         ] {
             assert_eq!(
                 problems(&module(import, export)).unwrap().join(", "),

@@ -1,46 +1,48 @@
-//! What the measurements add up to: medians, spreads, and ratios to an Envoy without anything.
+//! What the measurements add up to: medians, spreads, ratios within a round, and whether the goals are met.
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::setups::Setup;
+use super::load::Latency;
+use super::setups::{GOALS, Setup, TIMED};
 use crate::say;
 
-/// Everything that is kept.
+/// Everything that is kept; what was not asked for is null.
 #[derive(Debug, Serialize)]
 pub(crate) struct Figures {
     /// The size of the module that ships.
-    module_bytes: u64,
+    pub(crate) module_bytes: u64,
     /// Comparing JSON beside parsing it, as its own benchmark keeps it.
-    json: Value,
+    pub(crate) json: Option<Value>,
     /// What one core takes in, as its own benchmark keeps it.
-    intake: Value,
+    pub(crate) intake: Option<Value>,
+    /// What requests cost the proxies.
+    pub(crate) proxies: Option<ProxyFigures>,
+}
+
+/// What requests cost the proxies.
+#[derive(Debug, Serialize)]
+pub(crate) struct ProxyFigures {
     /// One for each setup.
     setups: Vec<SetupFigures>,
-    /// One for each setup with a control plane.
-    telemetry: Vec<TelemetryFigures>,
+    goals: Vec<Goal>,
+    latency: Vec<LatencyFigures>,
 }
 
 /// What one setup came to.
 #[derive(Debug, Clone)]
 pub(crate) struct SetupRounds {
     /// Which.
-    pub(crate) setup: Setup,
-    /// Envoy's CPU time per request, in microseconds, round by round.
+    pub(crate) setup: &'static Setup,
+    /// The proxy's CPU time per request, in microseconds, round by round.
     pub(crate) cpu_us: Vec<f64>,
-}
-
-/// What an Envoy sent to its control plane while everything was mirrored.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct TelemetryFigures {
-    /// The setup.
-    pub(crate) name: &'static str,
-    /// Bytes on the connection, as Envoy counts them: reports, the policy's acknowledgements, and HTTP/2.
-    pub(crate) bytes: u64,
-    /// Meanwhile mirrored requests.
-    pub(crate) requests: u64,
-    /// How fast they came while there was load. Reports go by the second, so that fewer bytes fall on one of many.
-    pub(crate) requests_per_second: f64,
+    /// How many requests a second it carried, likewise.
+    pub(crate) requests_per_second: Vec<f64>,
+    /// How long answers took at the rate that all carry, likewise; of some setups.
+    pub(crate) latency: Vec<Latency>,
+    /// Bytes that it sent to its control plane per request, if it has one. Reports go by the second, so that fewer bytes fall
+    /// on one of many requests.
+    pub(crate) telemetry_bytes: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -48,11 +50,31 @@ struct SetupFigures {
     name: &'static str,
     /// What it is compared with.
     base: &'static str,
-    /// Envoy's CPU time per request, in microseconds, round by round.
+    /// CPU time per request, in microseconds, round by round.
     cpu_us: Vec<f64>,
     cpu_us_spread: Spread,
     /// The same divided by the base's of the same round.
     ratio_spread: Spread,
+    requests_per_second: Spread,
+    telemetry_bytes_per_request: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Goal {
+    of: &'static str,
+    to: &'static str,
+    ratio: Spread,
+    at_most: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct LatencyFigures {
+    name: &'static str,
+    requests_per_second: u32,
+    p50_us: Spread,
+    p99_us: Spread,
+    /// The p99 divided by that of the first setup that is timed, of the same round.
+    p99_ratio: Spread,
 }
 
 /// The middle of some figures, and how far they reach.
@@ -63,52 +85,83 @@ struct Spread {
     most: f64,
 }
 
-impl Figures {
-    /// From what was measured.
-    pub(crate) fn of(
-        measured: &[SetupRounds],
-        telemetry: Vec<TelemetryFigures>,
-        module_bytes: u64,
-        [json, intake]: [Value; 2],
-    ) -> Self {
-        let setups = measured.iter().map(|SetupRounds { setup, cpu_us }| {
-            let base = measured.iter().find(|other| other.setup == setup.base());
-            let base = base.map(|base| base.cpu_us.as_slice()).unwrap_or_default();
-            let ratios: Vec<f64> = cpu_us.iter().zip(base).map(|(us, base)| us / base).collect();
-            SetupFigures {
-                name: setup.name(),
-                base: setup.base().name(),
-                cpu_us: cpu_us.clone(),
-                cpu_us_spread: Spread::of(cpu_us),
-                ratio_spread: Spread::of(&ratios),
+impl ProxyFigures {
+    /// From what was measured; latency at this rate.
+    pub(crate) fn of(measured: &[SetupRounds], timed_at: u32) -> Self {
+        let setups = measured.iter().map(|rounds| SetupFigures {
+            name: rounds.setup.name,
+            base: rounds.setup.base,
+            cpu_us: rounds.cpu_us.clone(),
+            cpu_us_spread: Spread::of(&rounds.cpu_us),
+            ratio_spread: Spread::of(&ratios(measured, rounds.setup.name, rounds.setup.base, |it| {
+                &it.cpu_us
+            })),
+            requests_per_second: Spread::of(&rounds.requests_per_second),
+            telemetry_bytes_per_request: rounds.telemetry_bytes,
+        });
+        let goals = GOALS.iter().map(|&(of, to, at_most)| {
+            let ratio = Spread::of(&ratios(measured, of, to, |rounds| &rounds.cpu_us));
+            Goal { of, to, ratio, at_most }
+        });
+        let p99: Vec<f64> = named(measured, TIMED[0]).map(p99_us).unwrap_or_default();
+        let latency = TIMED.iter().filter_map(|name| named(measured, name)).map(|rounds| {
+            let p50_us: Vec<f64> = rounds.latency.iter().map(|latency| latency.p50_us).collect();
+            let ratios: Vec<f64> = p99_us(rounds).iter().zip(&p99).map(|(us, base)| us / base).collect();
+            LatencyFigures {
+                name: rounds.setup.name,
+                requests_per_second: timed_at,
+                p50_us: Spread::of(&p50_us),
+                p99_us: Spread::of(&p99_us(rounds)),
+                p99_ratio: Spread::of(&ratios),
             }
         });
-        Self { module_bytes, json, intake, setups: setups.collect(), telemetry }
+        Self { setups: setups.collect(), goals: goals.collect(), latency: latency.collect() }
     }
 
-    /// Prints the table.
+    /// Prints the tables.
     pub(crate) fn print(&self) {
-        say::line(format_args!(
-            "\n{:<28} {:>24} {:>24}",
-            "Envoy's CPU per request", "µs (least to most)", "ratio (least to most)"
-        ));
+        let head =
+            ["CPU per request", "µs (least to most)", "ratio (least to most)", "requests/s", "compared with"];
+        let [name, us, ratio, rate, base] = head;
+        say::line(format_args!("\n{name:<36} {us:>22} {ratio:>22} {rate:>11}  {base}"));
         for setup in &self.setups {
-            let (us, ratio) = (setup.cpu_us_spread, setup.ratio_spread);
-            let us = format!("{:.1} ({:.1} to {:.1})", us.median, us.least, us.most);
-            let ratio = format!("{:.2} ({:.2} to {:.2})", ratio.median, ratio.least, ratio.most);
-            say::line(format_args!("{:<28} {us:>24} {ratio:>24}", setup.name));
+            let (us, ratio) = (setup.cpu_us_spread.show(1), setup.ratio_spread.show(2));
+            let (name, rate, base) = (setup.name, setup.requests_per_second.median, setup.base);
+            say::line(format_args!("{name:<36} {us:>22} {ratio:>22} {rate:>11.0}  {base}"));
         }
-        say::line("(ratio: to the first, and of those with JSON to the first of them)");
-        for telemetry in &self.telemetry {
-            let per_million = telemetry.bytes as f64 * 1e6 / telemetry.requests as f64;
+        for setup in &self.setups {
+            // A byte per request is a megabyte per million requests.
+            let Some(megabytes) = setup.telemetry_bytes_per_request else { continue };
+            say::line(format_args!("telemetry, {}: {megabytes:.1} MB per million requests", setup.name));
+        }
+        say::line("");
+        for Goal { of, to, ratio, at_most } in &self.goals {
+            let met = if ratio.median <= *at_most { "met" } else { "not met" };
+            say::line(format_args!("{of} / {to}: {} (goal: {at_most:.2}, {met})", ratio.show(2)));
+        }
+        for latency in &self.latency {
+            let (p50, p99, ratio) =
+                (latency.p50_us.show(0), latency.p99_us.show(0), latency.p99_ratio.show(2));
+            let (name, rate) = (latency.name, latency.requests_per_second);
             say::line(format_args!(
-                "telemetry, {}: {:.1} MB per million requests at {:.0} requests/s",
-                telemetry.name,
-                per_million / 1e6,
-                telemetry.requests_per_second
+                "{name}, at {rate} requests/s: p50 {p50} µs, p99 {p99} µs, ratio {ratio}"
             ));
         }
     }
+}
+
+fn named<'a>(measured: &'a [SetupRounds], name: &str) -> Option<&'a SetupRounds> {
+    measured.iter().find(|rounds| rounds.setup.name == name)
+}
+
+fn p99_us(rounds: &SetupRounds) -> Vec<f64> {
+    rounds.latency.iter().map(|latency| latency.p99_us).collect()
+}
+
+/// A figure of one setup divided by another's of the same round.
+fn ratios(measured: &[SetupRounds], of: &str, to: &str, figure: fn(&SetupRounds) -> &Vec<f64>) -> Vec<f64> {
+    let (Some(of), Some(to)) = (named(measured, of), named(measured, to)) else { return Vec::new() };
+    figure(of).iter().zip(figure(to)).map(|(of, to)| of / to).collect()
 }
 
 impl Spread {
@@ -119,11 +172,17 @@ impl Spread {
         let (low, high) = (at((sorted.len().max(1) - 1) / 2), at(sorted.len() / 2));
         Self { median: f64::midpoint(low, high), least: at(0), most: at(sorted.len().max(1) - 1) }
     }
+
+    fn show(self, decimals: usize) -> String {
+        let Self { median, least, most } = self;
+        format!("{median:.decimals$} ({least:.decimals$} to {most:.decimals$})")
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::setups::ALL;
 
     #[test]
     fn a_spread_is_the_median_and_both_ends() {
@@ -136,15 +195,17 @@ mod tests {
 
     #[test]
     fn ratios_are_within_a_round() {
-        let rounds = |setup, cpu_us: [f64; 2]| SetupRounds { setup, cpu_us: cpu_us.to_vec() };
-        let measured = [
-            rounds(Setup::Plain, [50.0, 100.0]),
-            rounds(Setup::Umbra, [75.0, 150.0]),
-            rounds(Setup::NativeJson, [100.0, 100.0]),
-            rounds(Setup::Full, [125.0, 125.0]),
-        ];
-        let figures = Figures::of(&measured, Vec::new(), 1, [Value::Null, Value::Null]);
-        let ratios: Vec<f64> = figures.setups.iter().map(|setup| setup.ratio_spread.median).collect();
-        assert_eq!(ratios, [1.0, 1.5, 1.0, 1.25]);
+        let (of, to, _) = GOALS[0];
+        let rounds = |name, cpu_us: [f64; 2]| SetupRounds {
+            setup: ALL.iter().find(|setup| setup.name == name).unwrap(),
+            cpu_us: cpu_us.to_vec(),
+            requests_per_second: vec![1.0, 1.0],
+            latency: Vec::new(),
+            telemetry_bytes: None,
+        };
+        let measured = [rounds(to, [50.0, 100.0]), rounds(of, [75.0, 150.0])];
+        let figures = ProxyFigures::of(&measured, 1);
+        assert_eq!(figures.setups[1].ratio_spread, Spread { median: 1.5, least: 1.5, most: 1.5 });
+        assert_eq!(figures.goals[0].ratio.median, 1.5);
     }
 }

@@ -1,31 +1,35 @@
-//! wrk in front of Envoy, nginx behind it, and Envoy's CPU time from /proc.
+//! wrk and h2load in front of a proxy, nginx behind it, and the proxy's CPU time from /proc.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
+use super::nginx;
 use crate::http::Client;
 use crate::process::Process;
-use crate::{interrupt, ports, run, say};
+use crate::{ports, run, say};
 
 /// Enough to keep one worker of Envoy busy.
 const CONNECTIONS: u32 = 32;
 
-/// Where nginx answers with a few bytes of text.
+/// Where the services answer with a few bytes of text.
 pub(crate) const SMALL: &str = "/products/1?page=2";
 
-/// Where it answers with 2 KB of JSON.
-pub(crate) const LIST: &str = "/orders";
+/// Where they answer with 2 KB of JSON.
+pub(crate) const SHORT_LIST: &str = "/orders";
 
-/// Where nginx answers.
+/// Where they answer with 20 KB of JSON.
+pub(crate) const LONG_LIST: &str = "/archive";
+
+/// Where the services answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Upstreams {
-    /// As production.
+    /// Production.
     pub(crate) primary: u16,
-    /// As the shadow.
+    /// The shadow.
     pub(crate) shadow: u16,
 }
 
@@ -34,25 +38,42 @@ pub(crate) struct Upstreams {
 pub(crate) struct Measured {
     /// Requests that were answered.
     pub(crate) requests: u64,
-    /// The CPU time that Envoy took meanwhile, in user and kernel mode.
+    /// The CPU time that the proxy took meanwhile, in user and kernel mode.
     pub(crate) cpu: Duration,
+    /// Copies, by what the services had.
+    pub(crate) copies: u64,
 }
 
-/// Running upstreams, and how long to load them.
+/// How long answers took, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Latency {
+    /// Half of them took at most that.
+    pub(crate) p50_us: f64,
+    /// 99 of 100 took at most that.
+    pub(crate) p99_us: f64,
+}
+
+/// Running services, and how long to load what is in front of them.
 #[derive(Debug)]
 pub(crate) struct Load {
     /// Dropped with this, which ends it.
     _nginx: Process,
     upstreams: Upstreams,
     seconds: u32,
+    /// Where h2load keeps how long each answer took.
+    log: PathBuf,
 }
 
-/// Installs nginx and wrk where they are missing and this user may.
+/// Installs the tools that are missing, where this user may.
 ///
 /// # Errors
-/// When they are missing and cannot be installed: the message says what to install.
+/// When one is missing and cannot be installed: the message says what to install.
 pub(crate) fn install_tools() -> Result<()> {
-    let missing: Vec<&str> = ["nginx", "wrk"].into_iter().filter(|tool| find(tool).is_none()).collect();
+    let missing: Vec<&str> =
+        [("nginx", nginx::find()), ("wrk", run::find("wrk")), ("nghttp2-client", run::find("h2load"))]
+            .into_iter()
+            .filter_map(|(package, tool)| tool.is_none().then_some(package))
+            .collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -69,35 +90,16 @@ pub(crate) fn install_tools() -> Result<()> {
     Ok(())
 }
 
-/// Debian keeps nginx where only root's `PATH` looks.
-fn find(tool: &str) -> Option<std::path::PathBuf> {
-    run::find(tool).or_else(|| Some(Path::new("/usr/sbin").join(tool)).filter(|file| file.is_file()))
-}
-
 impl Load {
-    /// Starts nginx on two free ports, with its files in `folder`.
+    /// Starts the services on two free ports, with their files in `folder`.
     ///
     /// # Errors
-    /// When it does not come up.
+    /// When they do not come up.
     pub(crate) fn start(folder: &Path, seconds: u32) -> Result<Self> {
         let [primary, shadow] = ports::free()?;
-        let config = folder.join("nginx.conf");
-        fs::write(&config, nginx(primary, shadow, folder))?;
-        let mut nginx = Process::start_logged(
-            "nginx",
-            Command::new(find("nginx").context("nginx is missing")?)
-                .arg("-p")
-                .arg(folder)
-                .arg("-c")
-                .arg(&config),
-            &folder.join("nginx.log"),
-        )?;
-        let client = Client::new(primary);
-        interrupt::wait_for("nginx", Duration::from_secs(20), || {
-            nginx.must_run()?;
-            Ok(client.is_ok("/").then_some(()))
-        })?;
-        Ok(Self { _nginx: nginx, upstreams: Upstreams { primary, shadow }, seconds })
+        let upstreams = Upstreams { primary, shadow };
+        let nginx = nginx::start("the services", &nginx::services(upstreams, folder)?, folder, primary)?;
+        Ok(Self { _nginx: nginx, upstreams, seconds, log: folder.join("latency.tsv") })
     }
 
     /// How long a run takes, apart from its beginning.
@@ -105,25 +107,60 @@ impl Load {
         self.seconds
     }
 
-    /// Where nginx answers.
-    pub(crate) fn ports(&self) -> Upstreams {
+    /// Where the services answer.
+    pub(crate) fn upstreams(&self) -> Upstreams {
         self.upstreams
     }
 
-    /// Loads the Envoy that listens on `port` and is the process `id` with requests for this path.
+    /// Loads the proxy that listens on `port` and is the process `id` with as many requests for this path as it carries.
     ///
     /// # Errors
     /// When wrk fails or an answer was not a success.
     pub(crate) fn run(&self, port: u16, id: u32, path: &str) -> Result<Measured> {
         // Connections to the upstreams are made before the clock starts.
         self.wrk(port, path, 1)?;
-        let before = cpu(id)?;
+        let (before, served) = (cpu(id)?, self.served()?);
         let requests = self.wrk(port, path, self.seconds)?;
-        Ok(Measured { requests, cpu: cpu(id)?.saturating_sub(before) })
+        let cpu = cpu(id)?.saturating_sub(before);
+        Ok(Measured { requests, cpu, copies: (self.served()? - served).saturating_sub(requests) })
+    }
+
+    /// How long answers take while so many requests a second come for this path.
+    ///
+    /// # Errors
+    /// When h2load fails or an answer was not a success.
+    pub(crate) fn latency(&self, port: u16, path: &str, requests_per_second: u32) -> Result<Latency> {
+        let rate = (requests_per_second / CONNECTIONS).max(1);
+        let requests = u64::from(rate) * u64::from(CONNECTIONS) * u64::from(self.seconds);
+        // It appends.
+        if self.log.exists() {
+            fs::remove_file(&self.log).with_context(|| format!("cannot remove {}", self.log.display()))?;
+        }
+        let mut h2load = Command::new(run::find("h2load").context("h2load is missing")?);
+        h2load
+            .args(["--h1", "--threads", "1", "--clients", &CONNECTIONS.to_string()])
+            .args(["--requests", &requests.to_string(), "--rps", &rate.to_string()])
+            .arg(format!("--log-file={}", self.log.display()))
+            .arg(format!("http://127.0.0.1:{port}{path}"));
+        run::capture(&mut h2load, Duration::from_secs(u64::from(self.seconds) * 4 + 60))?;
+        let log =
+            fs::read_to_string(&self.log).with_context(|| format!("cannot read {}", self.log.display()))?;
+        let took = took_us(&log)?;
+        ensure!(took.len() as u64 == requests, "{} answers to {requests} requests", took.len());
+        Ok(Latency { p50_us: quantile(&took, 0.5), p99_us: quantile(&took, 0.99) })
+    }
+
+    /// How many requests the services had, both together.
+    fn served(&self) -> Result<u64> {
+        let answer = Client::new(self.upstreams.primary).send("GET", nginx::STATUS, &[], None)?;
+        // The third line: accepted and handled connections, requests.
+        let requests =
+            answer.body.lines().nth(2).and_then(|line| line.split_whitespace().nth(2)?.parse().ok());
+        requests.with_context(|| format!("nginx says of its requests:\n{}", answer.body))
     }
 
     fn wrk(&self, port: u16, path: &str, seconds: u32) -> Result<u64> {
-        let mut wrk = Command::new(find("wrk").context("wrk is missing")?);
+        let mut wrk = Command::new(run::find("wrk").context("wrk is missing")?);
         wrk.args(["-t", "1", "-c", &CONNECTIONS.to_string(), "-d", &format!("{seconds}s")])
             .args(["-H", "authorization: Bearer token", "-H", "cookie: session=1"])
             .arg(format!("http://127.0.0.1:{port}{path}"));
@@ -134,6 +171,25 @@ impl Load {
         let requests = said.lines().find_map(|line| line.split_once(" requests in")?.0.trim().parse().ok());
         requests.filter(|requests| *requests > 0).with_context(|| format!("wrk sent nothing:\n{said}"))
     }
+}
+
+/// How long each answer took, sorted, from h2load's log: start, status and duration, both times in microseconds.
+fn took_us(log: &str) -> Result<Vec<f64>> {
+    let mut took = Vec::new();
+    for line in log.lines() {
+        let mut columns = line.split('\t').skip(1);
+        let (status, us) = (columns.next(), columns.next().and_then(|us| us.parse::<f64>().ok()));
+        ensure!(status == Some("200"), "not every request was answered with success: {line}");
+        took.push(us.with_context(|| format!("h2load's log has another format: {line}"))?);
+    }
+    took.sort_by(f64::total_cmp);
+    Ok(took)
+}
+
+/// The least of the sorted values that this share of them does not exceed.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let rank = (sorted.len() as f64 * share).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
 }
 
 /// The CPU time that a process has taken, from `/proc/ID/stat` (proc(5): fields 14 and 15, in clock ticks).
@@ -147,35 +203,19 @@ fn cpu(id: u32) -> Result<Duration> {
     Ok(Duration::from_secs_f64((user + system) as f64 / rustix::param::clock_ticks_per_second() as f64))
 }
 
-/// The shadow's list has another price in a tenth of the answers.
-fn nginx(primary: u16, shadow: u16, folder: &Path) -> String {
-    let server = |port: u16, price: &str| {
-        format!(
-            "server {{ listen 127.0.0.1:{port}; \
-             location / {{ default_type text/plain; return 200 'a small answer'; }} \
-             location {LIST} {{ default_type application/json; return 200 '{}'; }} }}",
-            list(price)
-        )
-    };
-    format!(
-        "daemon off; pid {0}/nginx.pid; error_log {0}/nginx-error.log; worker_processes 1;\n\
-         events {{ worker_connections 1024; }}\n\
-         http {{ access_log off; keepalive_requests 100000000;\n\
-         split_clients $request_id $price {{ 10% 2; * 1; }}\n\
-         client_body_temp_path {0}/t1; proxy_temp_path {0}/t2; fastcgi_temp_path {0}/t3; uwsgi_temp_path {0}/t4; scgi_temp_path {0}/t5;\n\
-         {1}\n{2} }}\n",
-        folder.display(),
-        server(primary, "1"),
-        server(shadow, "$price")
-    )
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A list of orders, 2 KB of JSON, of which the last has this price.
-fn list(price: &str) -> String {
-    let order = |id: usize, price: &str| {
-        format!(r#"{{"id":{id},"name":"order number {id}","price":{price},"tags":["new","paid","shipped"]}}"#)
-    };
-    let mut orders: Vec<String> = (100..127).map(|id| order(id, "1")).collect();
-    orders.push(order(127, price));
-    format!("[{}]", orders.join(","))
+    #[test]
+    fn latencies_are_read_and_counted_off() {
+        let log: String = (1..=200).rev().map(|us| format!("1700000000\t200\t{us}\n")).collect();
+        let took = took_us(&log).unwrap();
+        assert_eq!(
+            (quantile(&took, 0.5), quantile(&took, 0.99), quantile(&took, 1.0)),
+            (100.0, 198.0, 200.0)
+        );
+        took_us("1700000000\t503\t9\n").unwrap_err();
+        took_us("1700000000\t200\n").unwrap_err();
+    }
 }

@@ -1,4 +1,4 @@
-//! The Envoys that are compared: all are `envoy/sidecar`, with more or less of Umbra in it.
+//! The proxies that are compared: Envoys of `envoy/sidecar` with more or less of Umbra in it, and nginx.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -9,164 +9,221 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::load::{LIST, SMALL, Upstreams};
+use super::load::{LONG_LIST, Load, SHORT_LIST, SMALL};
+use super::nginx;
 use crate::checkout::Checkout;
 use crate::http::Client;
 use crate::process::Process;
 use crate::sidecar::Sidecar;
 use crate::{interrupt, ports};
 
-/// One way to set Envoy up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Setup {
-    /// No filter, no mirror.
+/// One way to set a proxy up.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    /// Its name in the tables.
+    pub(crate) name: &'static str,
+    /// What it is compared with.
+    pub(crate) base: &'static str,
+    /// What it is asked for.
+    pub(crate) path: &'static str,
+    /// The share of the requests that the shadow should get too.
+    pub(crate) mirrored: f64,
+    kind: Kind,
+}
+
+#[derive(Debug, PartialEq)]
+enum Kind {
+    /// Envoy without filter or mirror.
     Plain,
-    /// Envoy's own mirror, of everything.
+    /// Envoy's own mirror.
     Native,
-    /// The filter in both roles; everything is stamped and nothing mirrored.
-    UmbraAtZero,
-    /// The filter in both roles; everything is stamped and mirrored.
-    Umbra,
-    /// Envoy's own mirror, of everything; answers are 2 KB of JSON.
-    NativeJson,
-    /// With a control plane: everything is mirrored, and the same answers compared by digest.
-    Digest,
-    /// The same, with bodies sampled and compared in full.
-    Full,
+    /// The filter in both roles, with its rules in its configuration.
+    Alone(Policy),
+    /// The same, with a control plane that it follows and reports to.
+    Followed(Policy),
+    /// Envoy's Lua filter, which stamps and steers as Umbra does.
+    Lua,
+    /// nginx.
+    Nginx,
+    /// nginx with its `mirror`.
+    NginxMirror,
 }
 
-/// What a setup should send to the shadow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mirrors {
-    /// Not one request.
-    Nothing,
-    /// Every request.
-    Everything,
+/// What the filter is to do.
+#[derive(Debug, PartialEq)]
+struct Policy {
+    rules: u32,
+    /// Whether the last rule fits what is asked for.
+    fits: bool,
+    percent: u32,
+    /// How bodies are compared; `None` for no comparison.
+    compare: Option<&'static str>,
 }
 
-/// A running Envoy.
+const PLAIN: &str = "plain Envoy";
+const NATIVE: &str = "native mirror, 100 %";
+const ONE_RULE: &str = "Umbra, no rule of 1 fits";
+const STEERED: &str = "Umbra, stamped and mirrored, 100 %";
+const LUA: &str = "Lua, stamped and mirrored, 100 %";
+const SHORT_NATIVE: &str = "2 KB of JSON, native mirror";
+const SHORT_DIGEST: &str = "2 KB of JSON, Umbra, by digest";
+const SHORT_FULL: &str = "2 KB of JSON, Umbra, in full";
+const LONG_NATIVE: &str = "20 KB of JSON, native mirror";
+const NGINX: &str = "plain nginx";
+
+/// What should come true, as a ratio of CPU per request in one run.
+pub(crate) const GOALS: [(&str, &str, f64); 6] = [
+    (ONE_RULE, PLAIN, 1.08),
+    (STEERED, NATIVE, 1.10),
+    (SHORT_DIGEST, SHORT_NATIVE, 1.15),
+    (SHORT_FULL, SHORT_NATIVE, 1.35),
+    (STEERED, LUA, 0.92),
+    ("Umbra, no rule of 1,000 fits", ONE_RULE, 1.05),
+];
+
+/// Whose latency is measured, and that of the last over the first.
+pub(crate) const TIMED: [&str; 2] = [SHORT_NATIVE, SHORT_DIGEST];
+
+const fn alone(name: &'static str, base: &'static str, rules: u32, fits: bool, percent: u32) -> Setup {
+    let policy = Policy { rules, fits, percent, compare: None };
+    Setup { name, base, path: SMALL, mirrored: percent as f64 / 100.0, kind: Kind::Alone(policy) }
+}
+
+const fn compared(name: &'static str, base: &'static str, path: &'static str, how: &'static str) -> Setup {
+    let policy = Policy { rules: 1, fits: true, percent: 100, compare: Some(how) };
+    Setup { name, base, path, mirrored: 1.0, kind: Kind::Followed(policy) }
+}
+
+const fn other(
+    name: &'static str,
+    base: &'static str,
+    path: &'static str,
+    mirrored: f64,
+    kind: Kind,
+) -> Setup {
+    Setup { name, base, path, mirrored, kind }
+}
+
+/// All of them.
+pub(crate) const ALL: [Setup; 18] = [
+    other(PLAIN, PLAIN, SMALL, 0.0, Kind::Plain),
+    alone(ONE_RULE, PLAIN, 1, false, 0),
+    alone("Umbra, no rule of 100 fits", ONE_RULE, 100, false, 0),
+    alone("Umbra, no rule of 1,000 fits", ONE_RULE, 1_000, false, 0),
+    alone("Umbra, stamped alone", PLAIN, 1, true, 0),
+    alone("Umbra, stamped and mirrored, 1 %", PLAIN, 1, true, 1),
+    alone("Umbra, stamped and mirrored, 10 %", PLAIN, 1, true, 10),
+    other(NATIVE, PLAIN, SMALL, 1.0, Kind::Native),
+    alone(STEERED, NATIVE, 1, true, 100),
+    other(LUA, NATIVE, SMALL, 1.0, Kind::Lua),
+    other(SHORT_NATIVE, SHORT_NATIVE, SHORT_LIST, 1.0, Kind::Native),
+    compared(SHORT_DIGEST, SHORT_NATIVE, SHORT_LIST, "digest"),
+    compared(SHORT_FULL, SHORT_NATIVE, SHORT_LIST, "full"),
+    other(LONG_NATIVE, LONG_NATIVE, LONG_LIST, 1.0, Kind::Native),
+    compared("20 KB of JSON, Umbra, by digest", LONG_NATIVE, LONG_LIST, "digest"),
+    compared("20 KB of JSON, Umbra, in full", LONG_NATIVE, LONG_LIST, "full"),
+    other(NGINX, NGINX, SMALL, 0.0, Kind::Nginx),
+    other("nginx, its mirror, 100 %", NGINX, SMALL, 1.0, Kind::NginxMirror),
+];
+
+/// A running proxy.
 #[derive(Debug)]
 pub(crate) struct Running {
     /// How it is set up.
-    pub(crate) setup: Setup,
+    pub(crate) setup: &'static Setup,
     /// Its process.
     pub(crate) process: Process,
-    /// Its control plane, which ends after it.
-    control_plane: Option<Process>,
+    /// Its control plane, which ends after it, and Envoy's admin page.
+    control_plane: Option<(Process, Client)>,
     /// Its listener.
     pub(crate) port: u16,
-    /// Its admin page.
-    pub(crate) admin: u16,
 }
 
 impl Running {
-    /// Whether it has a control plane to report to.
-    pub(crate) fn reports(&self) -> bool {
-        self.control_plane.is_some()
+    /// The bytes that it has sent to its control plane, if it has one: reports, acknowledgements of policies, and HTTP/2.
+    ///
+    /// # Errors
+    /// When Envoy does not say.
+    pub(crate) fn telemetry_bytes(&self) -> Result<Option<u64>> {
+        let Some((_, admin)) = &self.control_plane else { return Ok(None) };
+        let name = "cluster.umbra-control-plane.upstream_cx_tx_bytes_total";
+        let stats = admin.get_json(&format!("/stats?format=json&filter=^{name}$"))?;
+        let value = stats.pointer("/stats/0/value").and_then(Value::as_u64);
+        Ok(Some(value.with_context(|| format!("Envoy has no counter {name}"))?))
     }
 }
 
 impl Setup {
-    /// All of them, each after the one that it is compared with.
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Plain,
-        Self::Native,
-        Self::UmbraAtZero,
-        Self::Umbra,
-        Self::NativeJson,
-        Self::Digest,
-        Self::Full,
-    ];
-
-    /// What it is compared with.
-    pub(crate) fn base(self) -> Self {
-        match self {
-            Self::Plain | Self::Native | Self::UmbraAtZero | Self::Umbra => Self::Plain,
-            Self::NativeJson | Self::Digest | Self::Full => Self::NativeJson,
-        }
-    }
-
-    /// What it is asked for.
-    pub(crate) fn path(self) -> &'static str {
-        match self.base() {
-            Self::NativeJson => LIST,
-            _ => SMALL,
-        }
-    }
-
-    /// Its name in the table.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "without filter or mirror",
-            Self::Native => "Envoy's own mirror, 100 %",
-            Self::UmbraAtZero => "Umbra, valve at 0 %",
-            Self::Umbra => "Umbra, valve at 100 %",
-            Self::NativeJson => "JSON, Envoy's own mirror",
-            Self::Digest => "JSON, Umbra, by digest",
-            Self::Full => "JSON, Umbra, in full",
-        }
-    }
-
-    /// What it should send to the shadow.
-    pub(crate) fn mirrors(self) -> Mirrors {
-        match self {
-            Self::Plain | Self::UmbraAtZero => Mirrors::Nothing,
-            Self::Native | Self::Umbra | Self::NativeJson | Self::Digest | Self::Full => Mirrors::Everything,
-        }
-    }
-
-    /// Starts an Envoy that is set up so, with one worker.
+    /// Starts it, with one worker.
     ///
     /// # Errors
     /// When it does not come up.
     pub(crate) fn start(
-        self,
+        &'static self,
         checkout: &Checkout,
         envoy: &Path,
         folder: &Path,
-        upstreams: Upstreams,
+        load: &Load,
+    ) -> Result<Running> {
+        let folder = &folder.join(self.name.replace([' ', ',', '%'], "-"));
+        fs::create_dir_all(folder).with_context(|| format!("cannot write {}", folder.display()))?;
+        match &self.kind {
+            Kind::Nginx | Kind::NginxMirror => self.start_nginx(folder, load),
+            _ => self.start_envoy(checkout, envoy, folder, load),
+        }
+    }
+
+    fn start_nginx(&'static self, folder: &Path, load: &Load) -> Result<Running> {
+        let [port] = ports::free()?;
+        let config = nginx::proxy(port, load.upstreams(), self.kind == Kind::NginxMirror, folder);
+        let process = nginx::start(self.name, &config, folder, port)?;
+        Ok(Running { setup: self, process, control_plane: None, port })
+    }
+
+    fn start_envoy(
+        &'static self,
+        checkout: &Checkout,
+        envoy: &Path,
+        folder: &Path,
+        load: &Load,
     ) -> Result<Running> {
         let [port, admin] = ports::free()?;
         let mut sidecar = Sidecar::load(checkout)?;
         let mut control_plane = None;
-        match self {
-            Self::Plain => sidecar.remove_umbra(),
-            Self::Native | Self::NativeJson => sidecar.mirror_natively("shadow")?,
-            Self::UmbraAtZero => sidecar.run_alone(&resources(0, "none"))?,
-            Self::Umbra => sidecar.run_alone(&resources(100, "digest"))?,
-            Self::Digest | Self::Full => {
-                let started = ControlPlane::start(checkout, folder, self)?;
+        match &self.kind {
+            Kind::Native => sidecar.mirror_natively("shadow")?,
+            Kind::Lua => sidecar.steer_by_lua("shadow")?,
+            Kind::Alone(policy) => sidecar.run_alone(&policy.resources())?,
+            Kind::Followed(policy) => {
+                let started = ControlPlane::start(checkout, folder, &policy.resources())?;
                 sidecar.set_cluster_port("umbra-control-plane", started.xds)?;
                 control_plane = Some(started);
             }
+            Kind::Plain | Kind::Nginx | Kind::NginxMirror => sidecar.remove_umbra(),
         }
         sidecar.set_listener_port(port)?;
         sidecar.set_admin_port(admin)?;
-        sidecar.set_cluster_port("primary", upstreams.primary)?;
-        sidecar.set_cluster_port("shadow", upstreams.shadow)?;
-        let config = folder.join(format!("{self:?}.json"));
+        sidecar.set_cluster_port("primary", load.upstreams().primary)?;
+        sidecar.set_cluster_port("shadow", load.upstreams().shadow)?;
+        let config = folder.join("envoy.json");
         sidecar.write(&config)?;
+        let arguments = ["--concurrency", "1", "--use-dynamic-base-id", "--disable-hot-restart"];
         let mut process = Process::start_logged(
-            self.name(),
-            Command::new(envoy).arg("-c").arg(config).args([
-                "--concurrency",
-                "1",
-                "--use-dynamic-base-id",
-                "--disable-hot-restart",
-            ]),
-            &folder.join(format!("{self:?}.log")),
+            self.name,
+            Command::new(envoy).arg("-c").arg(config).args(arguments),
+            &folder.join("envoy.log"),
         )?;
-        let client = Client::new(admin);
+        let admin = Client::new(admin);
         interrupt::wait_for("Envoy to be ready", Duration::from_secs(60), || {
             process.must_run()?;
-            Ok(client.is_ok("/ready").then_some(()))
+            Ok(admin.is_ok("/ready").then_some(()))
         })
         .with_context(|| format!("Envoy did not come up{}", process.tail()))?;
         if let Some(control_plane) = &control_plane {
             control_plane.wait_for_envoy()?;
         }
-        let control_plane = control_plane.map(|started| started.process);
-        Ok(Running { setup: self, process, control_plane, port, admin })
+        let control_plane = control_plane.map(|started| (started.process, admin));
+        Ok(Running { setup: self, process, control_plane, port })
     }
 }
 
@@ -178,9 +235,9 @@ struct ControlPlane {
 }
 
 impl ControlPlane {
-    fn start(checkout: &Checkout, folder: &Path, setup: Setup) -> Result<Self> {
+    fn start(checkout: &Checkout, folder: &Path, resources: &Value) -> Result<Self> {
         let [api, xds] = ports::free()?;
-        let database = folder.join(format!("{setup:?}.sqlite"));
+        let database = folder.join("umbra.sqlite");
         for end in ["", "-wal", "-shm"] {
             let mut file = database.clone().into_os_string();
             file.push(end);
@@ -195,7 +252,7 @@ impl ControlPlane {
                 .arg(format!("sqlite://{}", database.display()))
                 .args(["--listen-api", &format!("127.0.0.1:{api}")])
                 .args(["--listen-xds", &format!("127.0.0.1:{xds}")]),
-            &folder.join(format!("{setup:?}-umbra.log")),
+            &folder.join("umbra.log"),
         )?;
         let api = Client::new(api);
         interrupt::wait_for("the control plane to be ready", Duration::from_secs(60), || {
@@ -203,10 +260,8 @@ impl ControlPlane {
             Ok(api.is_ok("/readyz").then_some(()))
         })
         .with_context(|| format!("the control plane did not come up{}", process.tail()))?;
-        let bodies = if setup == Setup::Full { "full" } else { "digest" };
-        let resources = resources(100, bodies).to_string();
         let headers = [("content-type", "application/json")];
-        let answer = api.send("POST", "/api/v1/apply", &headers, Some(&resources))?;
+        let answer = api.send("POST", "/api/v1/apply", &headers, Some(&resources.to_string()))?;
         ensure!(answer.status == 200, "the resources were answered with {}: {}", answer.status, answer.body);
         Ok(Self { process, api, xds })
     }
@@ -220,20 +275,52 @@ impl ControlPlane {
     }
 }
 
-/// One stamp that fits everything, and one shadow of it at this share, with a look at bodies that is this close.
-fn resources(percent: u32, bodies: &str) -> Value {
-    json!([
-        {
-            "apiVersion": "umbra/v1",
-            "kind": "Stamp",
-            "metadata": {"name": "everything"},
-            "spec": {"match": [{"path": {"prefix": "/"}}]},
-        },
-        {
+impl Policy {
+    /// So many stamps, and one shadow of the last.
+    fn resources(&self) -> Value {
+        let rule = |number: u32| {
+            let fits = self.fits && number + 1 == self.rules;
+            let path = if fits { "/".to_owned() } else { format!("/elsewhere/{number}/") };
+            json!({
+                "apiVersion": "umbra/v1",
+                "kind": "Stamp",
+                "metadata": {"name": format!("rule-{number}")},
+                "spec": {"match": [{"path": {"prefix": path}}]},
+            })
+        };
+        let mut resources: Vec<Value> = (0..self.rules).map(rule).collect();
+        let compare = match self.compare {
+            Some(body) => json!({"body": body}),
+            None => json!({"percent": 0}),
+        };
+        resources.push(json!({
             "apiVersion": "umbra/v1",
             "kind": "Shadow",
             "metadata": {"name": "next"},
-            "spec": {"stamps": ["everything"], "target": {"cluster": "shadow"}, "percent": percent, "compare": {"body": bodies}},
-        },
-    ])
+            "spec": {
+                "stamps": [format!("rule-{}", self.rules - 1)],
+                "target": {"cluster": "shadow"},
+                "percent": self.percent,
+                "compare": compare,
+            },
+        }));
+        Value::Array(resources)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_figure_has_something_to_be_compared_with() {
+        let names: Vec<&str> = ALL.iter().map(|setup| setup.name).collect();
+        for (position, setup) in ALL.iter().enumerate() {
+            let base = names.iter().position(|name| *name == setup.base);
+            assert!(base.is_some_and(|base| base <= position), "{}", setup.name);
+        }
+        for name in GOALS.iter().flat_map(|(of, to, _)| [of, to]).chain(&TIMED) {
+            assert!(names.contains(name), "{name}");
+        }
+    }
 }

@@ -144,17 +144,14 @@ impl Vm {
         self.store.data_mut().properties = owned.collect();
     }
 
-    /// An exchange on a listener is over: Envoy logs it and lets it go.
+    /// An exchange on a listener is over.
     pub(crate) fn end(&mut self, exchange: &Exchange) {
-        self.show(NONE, &Headers::new());
-        self.call_in(exchange.context, "proxy_on_log", &[]);
         self.delete(exchange.context);
     }
 
-    /// A context goes: an exchange on a cluster, which is not logged, or a plugin instance.
+    /// A context goes: an exchange's, or a plugin instance's.
     pub(crate) fn delete(&mut self, context: u32) {
         self.show(NONE, &Headers::new());
-        self.call_in(context, "proxy_on_done", &[]);
         self.call_in(context, "proxy_on_delete", &[]);
     }
 
