@@ -17,6 +17,26 @@ export const pages = (shadow) => [
   ["tokens", "/tokens", "h1"],
 ];
 
+/** name, path for a shadow, what is done there, what must be there then */
+export const dialogs = (shadow) => [
+  ["step", "/", (page) => setShare(page, shadow, "100"), "dialog"],
+  ["review", `/shadows/${shadow}`, (page) => page.locator(".fields .proposals button").first().click(), "dialog .text-diff"],
+  ["node", "/nodes", (page) => page.locator(".node-row:not(.head) .link").first().click(), "dialog"],
+  ["token", "/tokens", (page) => page.getByRole("button", { name: "New token" }).click(), "dialog"],
+  ["explained", "/stamps", explain, ".explained"],
+];
+
+async function setShare(page, shadow, percent) {
+  await page.getByLabel(`share of ${shadow} in percent`).fill(percent);
+  await page.keyboard.press("Enter");
+}
+
+async function explain(page) {
+  await page.getByLabel("Host").fill("shop.example.com");
+  await page.getByLabel("Path with query").fill("/api/cart/7");
+  await page.getByRole("button", { name: "Explain" }).click();
+}
+
 /** What axe finds that is serious or critical, in words. */
 export async function axe(page) {
   await page.evaluate(AXE);

@@ -1,10 +1,13 @@
-// `node shots.mjs BASE FOLDER SHADOW [TOKEN]`: a picture of every page at both widths in both themes. Fails where a page
-// scrolls sideways, complains, or where axe finds something serious.
+// `node shots.mjs BASE FOLDER SHADOW [TOKEN]`: a picture of every page and dialog at both widths in both themes. Fails where
+// one scrolls sideways, complains, or where axe finds something serious.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { launch, watch } from "./browser.mjs";
-import { THEMES, WIDTHS, axe, overflow, pages } from "./pages.mjs";
+import { THEMES, WIDTHS, axe, dialogs, overflow, pages } from "./pages.mjs";
+
+/** Those that scroll within the window, or stand in its middle. */
+const WINDOWED = new Set(["nodes", ...dialogs("").map(([name]) => name)]);
 
 const [base, folder, shadow, token] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
@@ -17,12 +20,14 @@ for (const colorScheme of THEMES) {
     const page = await context.newPage();
     const complaints = watch(page, base);
     const signIn = token ? [] : [["sign-in", "/?mock=signed-out", ".sign-in"], ["empty", "/?mock=empty", ".empty"]];
-    for (const [name, path, ready] of [...pages(shadow), ...signIn]) {
+    const plain = [...pages(shadow), ...signIn].map(([name, path, ready]) => [name, path, async () => {}, ready]);
+    for (const [name, path, act, ready] of [...plain, ...dialogs(shadow)]) {
       await page.goto(base + path);
+      await act(page);
       await page.waitForSelector(ready, { timeout: 15_000 });
       // Charts are drawn when their figures have come.
       if (name === "shadow") await page.waitForSelector(".u-over, #over-time .waiting", { timeout: 15_000 });
-      await page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`), fullPage: name !== "nodes" });
+      await page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`), fullPage: !WINDOWED.has(name) });
       const wider = await overflow(page);
       if (wider > 0) wrong.push(`${name} at ${width}: ${wider} pixels too wide`);
       for (const found of await axe(page)) wrong.push(`${name} at ${width}, ${colorScheme}: ${found}`);

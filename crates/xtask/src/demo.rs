@@ -79,6 +79,7 @@ fn stay(stack: &mut Stack, operator: &Operator, traffic: &Traffic) -> Result<()>
     operator.types(&["valve", next.shadow, "100", "--reason", "something to look at", "--wait"])?;
     say::line("");
     for (what, at) in [
+        ("the console", url(ports.api, "/")),
         ("the shop, through Envoy", url(ports.ingress, "/products/1")),
         ("the filter's counters", url(ports.admin, "/stats?filter=umbra")),
         ("the nodes", url(ports.api, "/api/v1/nodes")),

@@ -23,7 +23,7 @@ export function nodes(shadows: Shadow[], now: number): Node[] {
       cluster,
       zone,
       region: zone.replace(/[a-z]$/, ""),
-      metadata: { envoy: index % 9 === 0 ? "1.36.2" : "1.40.0" },
+      metadata: { fleet: index % 2 === 0 ? "blue" : "green" },
       envoy_version: index % 9 === 0 ? "1.36.2" : "1.40.0",
       state,
       connected,
@@ -43,7 +43,7 @@ export function nodes(shadows: Shadow[], now: number): Node[] {
 }
 
 export function counts(all: Node[]): NodeCounts {
-  const of = (state: string): number => all.filter((node) => node.state === state).length;
+  const of = (state: string): number => all.filter((node) => node.connected && node.state === state).length;
   return {
     total: all.length,
     connected: all.filter((node) => node.connected).length,

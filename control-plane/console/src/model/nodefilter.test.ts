@@ -12,6 +12,7 @@ test("every word must be found", () => {
   expect(found.length).toBeGreaterThan(10);
   expect(found.every((node) => node.cluster === "search" && node.zone === "us-east-1a")).toBe(true);
   expect(select(ALL, query({ text: "envoy=1.36.2" })).length).toBeGreaterThan(100);
+  expect(select(ALL, query({ text: "fleet=blue" })).length).toBe(ALL.length / 2);
   expect(select(ALL, query({ text: "no such thing" }))).toEqual([]);
 });
 

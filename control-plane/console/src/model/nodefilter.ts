@@ -37,7 +37,8 @@ export function select(nodes: Iterable<Node>, query: NodeQuery): Node[] {
 function fits(node: Node, words: string[]): boolean {
   const metadata = Object.entries(node.metadata).map(([key, value]) => `${key}=${value}`);
   const versions = [node.applied?.version, node.desired?.version];
-  const text = [node.id, node.cluster, node.zone, node.region, node.nack?.reason, ...versions, ...metadata].join(" ").toLowerCase();
+  const envoy = `envoy=${node.envoy_version}`;
+  const text = [node.id, node.cluster, node.zone, node.region, envoy, node.nack?.reason, ...versions, ...metadata].join(" ").toLowerCase();
   return words.every((word) => text.includes(word));
 }
 

@@ -3,7 +3,7 @@ import { query, setQuery } from "../app/router";
 import { live } from "../live/connection";
 import { isOn, ordered } from "../live/state";
 import { whyNotMove } from "../model/access";
-import { plural } from "../model/format";
+import { count, plural } from "../model/format";
 import { Copyable } from "../ui/copy";
 import { Empty } from "../ui/empty";
 import { Waiting } from "../ui/problem";
@@ -59,7 +59,7 @@ function Summary({ rows, nodes }: { rows: BoardRow[]; nodes: NodeCounts }) {
       <strong class={on > 0 ? "on" : ""}>{on === 0 ? "Nothing is on" : `${on} of ${plural(rows.length, "shadow")} on`}</strong>
       {bad > 0 && <span class="mark bad">{bad} of them no-go</span>}
       <a href="/nodes">
-        {plural(nodes.synced, "node")} of {nodes.total.toLocaleString("en-US")} synced
+        {count(nodes.synced)} of {plural(nodes.total, "node")} synced
       </a>
       {nodes.stale > 0 && <a href="/nodes?state=STALE" class="mark open">{nodes.stale} stale</a>}
       {nodes.nacked > 0 && <a href="/nodes?state=NACKED" class="mark bad">{nodes.nacked} nacked</a>}

@@ -3,6 +3,7 @@ import * as api from "../api/routes";
 import { useLoad } from "../app/load";
 import { query, setQuery } from "../app/router";
 import { live } from "../live/connection";
+import { isOn } from "../live/state";
 import { whyNotMove } from "../model/access";
 import { Empty } from "../ui/empty";
 import { Failed, Waiting } from "../ui/problem";
@@ -45,7 +46,7 @@ export function ShadowPage({ name, me }: { name: string; me: Me }) {
   const barred = whyNotMove(me, row);
   return (
     <>
-      <div class={`shadow-head ${row.enabled ? "on" : "off"}`} data-shadow={name}>
+      <div class={`shadow-head ${isOn(row) ? "on" : "off"}`} data-shadow={name}>
         <div class="shadow-title">
           <Switch row={row} barred={barred} />
           <div>

@@ -47,7 +47,7 @@ export function TokensPage() {
       )}
       {items.length > 0 && (
         <div class="scroll" tabIndex={0} role="region" aria-label="Tokens">
-          <table class="tokens">
+          <table class="tokens stacks">
             <thead>
               <tr>
                 {["name", "role", "scope", "made", "expires", "last used"].map((title) => (
@@ -99,13 +99,13 @@ function TokenRow({ token, onRevoke }: { token: Token; onRevoke: () => void }) {
   return (
     <tr class={isOver ? "over" : ""}>
       <th scope="row">{token.name}</th>
-      <td>{token.role}</td>
-      <td>{token.role === "operator" || token.role === "node" ? scopeWords(token.scope) : ""}</td>
-      <td>
+      <td data-of="role">{token.role}</td>
+      <td data-of="scope">{token.role === "operator" || token.role === "node" ? scopeWords(token.scope) : ""}</td>
+      <td data-of="made">
         <Time at={token.created_at} /> by {token.created_by}
       </td>
-      <td>{expires ? <Time at={expires} /> : "never"}</td>
-      <td>{used ? <Time at={used} /> : "never"}</td>
+      <td data-of="expires">{expires ? <Time at={expires} /> : "never"}</td>
+      <td data-of="last used">{used ? <Time at={used} /> : "never"}</td>
       <td>
         {revoked ? (
           <>

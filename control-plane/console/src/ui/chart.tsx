@@ -26,6 +26,8 @@ interface ChartProps {
 }
 
 const HEIGHT = 168;
+/** How far the scale reaches where every value is 0: 1 % of a share. */
+const NOTHING = 0.01;
 
 /** Lines over time, with the values under the cursor. */
 export function Chart({ title, times, series, format, band, isFree = false }: ChartProps) {
@@ -61,6 +63,20 @@ export function Chart({ title, times, series, format, band, isFree = false }: Ch
   );
 }
 
+/** Where the cursor is; without one, the newest moment. */
+function newest(times: ArrayLike<number>, index: number | null | undefined): number {
+  return index ?? times.length - 1;
+}
+
+/** With the day where the chart has more than one. */
+function moment(times: ArrayLike<number>, index: number | null | undefined): string {
+  const at = times[newest(times, index)];
+  if (at === undefined) return "—";
+  const text = exact(at * 1000);
+  const isLong = (times[times.length - 1] ?? at) - (times[0] ?? at) > 86_400;
+  return isLong ? text.slice(5, 16) : text.slice(11);
+}
+
 interface Look extends Pick<ChartProps, "series" | "format"> {
   band: ChartProps["band"] | undefined;
   isFree: boolean;
@@ -80,20 +96,20 @@ function options(element: HTMLElement, { series, format, band, isFree }: Look): 
     height: HEIGHT,
     cursor: { y: false, points: { size: 6 } },
     legend: { live: true },
-    scales: isFree ? {} : { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.08 : 1] } },
+    scales: isFree ? {} : { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.08 : NOTHING] } },
     axes: [
       { ...axis, size: 26, values: (_plot, splits, _axis, _space, step) => splits.map((at) => tick(at * 1000, step)) },
       { ...axis, size: 58, values: (_plot, splits) => splits.map((value) => format(value)) },
     ],
     series: [
-      { value: (_plot, at: number | null) => (at === null ? "—" : exact(at * 1000)) },
+      { label: "at", value: (plot, _raw, _series, index) => moment(plot.data[0], index) },
       ...series.map((one): uPlot.Series => ({
         label: one.label,
         stroke: colour(one.colour),
         width: 1.5,
         points: { show: false },
         ...(one.dashed === true ? { dash: [4, 3] } : {}),
-        value: (_plot, value: number | null) => format(value),
+        value: (plot, _raw, place, index) => format(plot.data[place]?.[newest(plot.data[0], index)] ?? null),
       })),
     ],
     ...(band === undefined ? {} : { bands: [{ series: band, fill: colour("--band") }] }),

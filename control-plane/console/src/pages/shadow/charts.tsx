@@ -88,7 +88,7 @@ function Figures({ points }: { points: HistoryPoint[] }) {
         format={(value) => (value === null ? "—" : digits(value))}
         series={[
           { label: "mirrored", colour: "--quiet", values: of((point) => point.mirrored), dashed: true },
-          { label: "pairs", colour: "--primary", values: of((point) => point.pairs) },
+          { label: "pairs", colour: "--shadow", values: of((point) => point.pairs) },
         ]}
       />
     </div>

@@ -65,7 +65,7 @@ function Endpoint({ endpoint, trend, me }: { endpoint: EndpointReport; trend: Tr
         <p class="small-print">No field was ever seen to differ.</p>
       ) : (
         <div class="scroll" tabIndex={0} role="region" aria-label={`Fields of ${endpoint.endpoint}`}>
-          <table class="fields">
+          <table class="fields stacks">
             <thead>
               <tr>
                 <th scope="col">field</th>
@@ -117,13 +117,13 @@ function Field({ field, endpoint, trend, me }: FieldProps) {
         </button>
       </th>
       <td>{field.is_noise ? `${field.kind}, noise` : field.kind}</td>
-      <td class="number" title={`${count(field.raw)} pairs`}>
+      <td class="number" data-of="raw" title={`${count(field.raw)} pairs`}>
         {of(field.raw)}
       </td>
-      <td class="number" title={`${count(field.noise)} pairs`}>
+      <td class="number" data-of="noise" title={`${count(field.noise)} pairs`}>
         {of(field.noise)}
       </td>
-      <td class="number strong" title={`${count(field.excess)} pairs`}>
+      <td class="number strong" data-of="over noise" title={`${count(field.excess)} pairs`}>
         {of(field.excess)}
       </td>
       <td>{values !== undefined && values.length > 1 && <Sparkline values={values} label={trendWords(values)} />}</td>

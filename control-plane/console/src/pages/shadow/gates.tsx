@@ -53,7 +53,7 @@ function Gate({ reason }: { reason: Reason }) {
         <p>{reason.words}</p>
         {reason.carriers.length > 0 && (
           <p class="examples">
-            {reason.carriers.map(({ endpoint, field }) => (
+            {carriers(reason).map(({ endpoint, field }) => (
               <button
                 key={`${endpoint} ${field}`}
                 type="button"
@@ -79,12 +79,17 @@ function Gate({ reason }: { reason: Reason }) {
   );
 }
 
+/** Each place once, however many kinds of difference it has. */
+function carriers({ carriers: all }: Reason): Reason["carriers"] {
+  return [...new Map(all.map((one) => [`${one.endpoint} ${one.field ?? ""}`, one])).values()];
+}
+
 const [WIDTH, HEIGHT] = [240, 22];
 
 function Scale({ reason }: { reason: Reason }) {
   const scale = gateScale(reason);
   if (scale === null) return <span class="gate-scale" />;
-  const { limit, observed, interval, neutral } = scale;
+  const { limit, observed, interval, neutral, openLeft, openRight } = scale;
   const [low, high] = [interval[0] * WIDTH, interval[1] * WIDTH];
   const middle = HEIGHT / 2;
   const value = (end: number | null | undefined): string => gateValue(reason.gate, end ?? null);
@@ -94,7 +99,9 @@ function Scale({ reason }: { reason: Reason }) {
       <rect class="beyond" x={limit * WIDTH} y="0" width={WIDTH - limit * WIDTH} height={HEIGHT} />
       {neutral !== null && <line class="neutral" x1={neutral * WIDTH} x2={neutral * WIDTH} y1="3" y2={HEIGHT - 3} />}
       <rect class="interval" x={low} y={middle - 4} width={Math.max(2, high - low)} height="8" rx="2" />
-      {observed !== null && <rect class="observed" x={observed * WIDTH - 1.5} y={middle - 7} width="3" height="14" />}
+      {openLeft && <path class="interval" d={`M0 ${middle}l7 -7v14z`} />}
+      {openRight && <path class="interval" d={`M${WIDTH} ${middle}l-7 -7v14z`} />}
+      {observed !== null && observed > 0 && observed < 1 && <rect class="observed" x={observed * WIDTH - 1.5} y={middle - 7} width="3" height="14" />}
       <line class="limit" x1={limit * WIDTH} x2={limit * WIDTH} y1="0" y2={HEIGHT} />
     </svg>
   );

@@ -3,9 +3,8 @@ import { count, latency, plural, ratio, share } from "../../model/format";
 import { statusMatrix } from "../../model/statuses";
 import { show } from "./filter";
 
-/** What became of a copy, in words. */
-const WORDS: Record<OutcomeCount["outcome"], string> = {
-  answered: "answered",
+/** What became of a copy, where its name does not say so. */
+const WORDS: Partial<Record<OutcomeCount["outcome"], string>> = {
   connect_failure: "no connection came about",
   reset: "the connection ended before the answer did",
   timeout: "not answered within the route's timeout",
@@ -39,7 +38,7 @@ export function Outcomes({ report }: { report: Report }) {
                 <span class="number">{count(many)}</span>
                 <span class="number small-print">{share(total === 0 ? null : many / total)}</span>
                 <span class="bar" style={{ "--at": `${(100 * many) / Math.max(1, total)}%` }} aria-hidden="true" />
-                <span class="small-print words">{WORDS[outcome]}</span>
+                {WORDS[outcome] !== undefined && <span class="small-print words">{WORDS[outcome]}</span>}
               </li>
             ))}
           </ul>
