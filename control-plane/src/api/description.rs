@@ -35,6 +35,7 @@ pub(crate) fn complete(description: &mut OpenApi) {
             "Unauthenticated",
             problem("Nobody said who asks, or not so that it is believed").header("www-authenticate", text()),
         ),
+        ("Malformed", problem("A parameter or a header is wrong")),
         ("Forbidden", problem("Who asks may not")),
         (
             "TooManyRequests",
@@ -50,6 +51,10 @@ fn guarded(operation: &mut Operation) {
     let none: [&str; 0] = [];
     operation.security =
         Some(vec![SecurityRequirement::new("token", none), SecurityRequirement::new("session", none)]);
+    if operation.parameters.is_some() {
+        let refused = RefOr::<Response>::Ref(Ref::from_response_name("Malformed"));
+        operation.responses.responses.entry("400".to_owned()).or_insert(refused);
+    }
     for (status, name) in [("401", "Unauthenticated"), ("403", "Forbidden"), ("429", "TooManyRequests")] {
         let refused = RefOr::<Response>::Ref(Ref::from_response_name(name));
         operation.responses.responses.entry(status.to_owned()).or_insert(refused);

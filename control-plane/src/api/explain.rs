@@ -59,6 +59,7 @@ pub(crate) struct AskedRequest {
     #[schema(value_type = Option<String>)]
     source_ip: Option<IpAddr>,
     /// How long its body is; none if left out.
+    #[schema(format = "uint64")]
     body_bytes: Option<u64>,
 }
 

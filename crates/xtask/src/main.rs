@@ -18,6 +18,7 @@ mod process;
 mod progress;
 mod run;
 mod say;
+mod schemathesis;
 mod shop;
 mod sidecar;
 mod steps;
@@ -78,6 +79,8 @@ enum Task {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
+    /// Hold the API to its own description, by generated requests to the built server
+    Schemathesis,
     /// Validate every configuration under envoy/ with each Envoy
     Validate,
     /// Build the wasm filter that ships: target/umbra-filter.wasm and its .sha256
@@ -136,6 +139,10 @@ fn run(task: Task) -> Result<()> {
         Task::Fuzz(arguments) => fuzz::look(&checkout, &arguments),
         Task::Bench { parts, rounds, seconds, json } => {
             bench::measure(&checkout, &parts, rounds, seconds, json.as_deref())
+        }
+        Task::Schemathesis => {
+            schemathesis::build(&checkout)?;
+            schemathesis::check(&checkout)
         }
         Task::Validate => validate::all(&checkout),
         Task::Filter => filter::build(&checkout).map(drop),

@@ -14,7 +14,7 @@ use cargo_metadata::{Metadata, MetadataCommand, TargetKind};
 use crate::checkout::Checkout;
 use crate::steps::Steps;
 use crate::tools::envoy;
-use crate::{console, filter, run, tools};
+use crate::{console, filter, run, schemathesis, tools};
 
 /// Long enough for a cold build on two slow cores; it only ends one that hangs.
 const BUILD_LIMIT: Duration = Duration::from_secs(45 * 60);
@@ -34,9 +34,10 @@ pub(crate) fn all(checkout: &Checkout, steps: &mut Steps) -> Result<()> {
     steps.take("tools", || tools::install(checkout))?;
     steps.take("build the filter", || filter::build(checkout))?;
     steps.take("build the binaries and the tests", || {
-        cargo(checkout, &["build", "--workspace", "--lib", "--bins", "--tests"], BUILD_LIMIT)
+        cargo(checkout, &["build", "--workspace", "--lib", "--bins", "--tests", "--examples"], BUILD_LIMIT)
     })?;
     steps.take("console in a browser, with everything behind it", || console::browse_stack(checkout))?;
+    steps.take("the API against its description", || schemathesis::check(checkout))?;
     let targets = Targets::of(checkout)?;
     for (index, version) in envoy::VERSIONS.into_iter().enumerate() {
         let envoy = envoy::install(checkout, version)?;

@@ -3,6 +3,7 @@
 
 pub(crate) mod envoy;
 pub(crate) mod json_server;
+pub(crate) mod schemathesis;
 
 use std::time::Duration;
 
