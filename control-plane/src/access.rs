@@ -8,6 +8,7 @@ mod failures;
 mod keep;
 pub mod key;
 pub mod nodes;
+pub mod oidc;
 pub mod pace;
 pub mod random;
 pub mod sessions;
@@ -26,6 +27,8 @@ use tokio::sync::watch;
 use crate::access::failures::Failures;
 use crate::access::key::{KeyError, Purpose, ServerKey};
 use crate::access::nodes::NodeRules;
+use crate::access::oidc::keys::NoKeys;
+use crate::access::oidc::{NotBelieved, Oidc, OidcOptions};
 use crate::access::pace::Pace;
 use crate::access::random::NoRandom;
 use crate::access::sessions::{Begun, SessionTimes, Sessions};
@@ -60,6 +63,8 @@ pub struct AccessOptions {
     pub nodes: NodeRules,
     /// How many writes a second one caller may make; `None` is any number.
     pub writes: Option<NonZeroU32>,
+    /// The identity provider whose tokens are believed too.
+    pub oidc: Option<OidcOptions>,
 }
 
 /// Decides who somebody is.
@@ -72,6 +77,7 @@ pub struct Access {
     sessions: Sessions,
     failures: Failures,
     pace: Option<Pace>,
+    oidc: Option<Oidc>,
     nodes: NodeRules,
     changed: watch::Sender<()>,
 }
@@ -97,6 +103,21 @@ pub enum Refused {
     /// What they said is wrong, once too often.
     #[error("too many failed attempts from there")]
     TooMany(Duration),
+}
+
+/// Why somebody is not believed, before it is counted.
+enum Wrong {
+    Nobody,
+    /// No attempt to get in.
+    Quiet(String),
+    Attempt(String),
+}
+
+/// Whether a look at a session counts as its use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Uses,
+    Aside,
 }
 
 /// A session that was begun.
@@ -155,6 +176,9 @@ pub enum AccessError {
     /// No token can be made.
     #[error(transparent)]
     Random(#[from] NoRandom),
+    /// The identity provider's keys.
+    #[error("no tokens of the identity provider can be believed")]
+    Oidc(#[from] NoKeys),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -167,7 +191,7 @@ impl Access {
     /// One of them cannot be read, or they do not belong together.
     pub async fn open(store: AccessStore, options: AccessOptions) -> Result<Access, AccessError> {
         const CHECK: &str = "token_key_check";
-        let AccessOptions { dev, is_tls, key_file, sessions, nodes, writes } = options;
+        let AccessOptions { dev, is_tls, key_file, sessions, nodes, writes, oidc } = options;
         let known = store.setting(CHECK).await?;
         if known.is_some() && !key_file.exists() {
             return Err(AccessError::OtherKey { path: key_file });
@@ -179,6 +203,10 @@ impl Access {
             Some(known) if known == check => {}
             Some(_) => return Err(AccessError::OtherKey { path: key_file }),
         }
+        let oidc = match oidc {
+            Some(options) => Some(Oidc::open(options).await?),
+            None => None,
+        };
         Ok(Access {
             dev,
             is_tls,
@@ -188,6 +216,7 @@ impl Access {
             store,
             failures: Failures::new(),
             pace: writes.map(Pace::new),
+            oidc,
             nodes,
             changed: watch::Sender::new(()),
         })
@@ -198,23 +227,50 @@ impl Access {
     /// # Errors
     /// It is nobody who is believed. A wrong answer is counted, and noted for the audit trail.
     pub async fn authenticate(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Result<Known, Refused> {
+        self.known(headers, Look::Uses).await.map_err(|wrong| match wrong {
+            Wrong::Nobody => Refused::Nobody,
+            Wrong::Quiet(why) => Refused::Wrong(why),
+            Wrong::Attempt(why) => self.refuse(&why, peer),
+        })
+    }
+
+    /// Whoever sent a request with these headers before, if they are still let in. It counts neither as a use nor as an
+    /// attempt.
+    pub async fn still(&self, headers: &HeaderMap) -> Option<Known> {
+        self.known(headers, Look::Aside).await.ok()
+    }
+
+    async fn known(&self, headers: &HeaderMap, look: Look) -> Result<Known, Wrong> {
         if self.dev {
             return Ok(Known { caller: Caller::dev(), csrf: None });
         }
         let now_ms = now_ms();
+        let attempt = |why: &str| Wrong::Attempt(why.to_owned());
         if let Some(value) = headers.get(header::AUTHORIZATION) {
-            let wrong = |why: &str| self.refuse(why, peer);
             let text =
-                bearer(value.as_bytes()).ok_or_else(|| wrong("authorization is not Bearer and a token"))?;
-            let held = self.check(text, now_ms).map_err(wrong)?;
+                bearer(value.as_bytes()).ok_or_else(|| attempt("authorization is not Bearer and a token"))?;
+            if let Some(oidc) = self.oidc.as_ref().filter(|_| Oidc::is_one(text)) {
+                let caller = oidc.check(text).await.map_err(|why| match why {
+                    NotBelieved::Wrong(why) => Wrong::Attempt(why),
+                    NotBelieved::NoKeys => {
+                        Wrong::Quiet("the identity provider's keys cannot be had now".to_owned())
+                    }
+                })?;
+                return Ok(Known { caller, csrf: None });
+            }
+            let held = self.check(text, now_ms).map_err(attempt)?;
             let caller = caller(&held.token, Via::Token, held.token.expires_ms);
-            let caller = caller.ok_or_else(|| wrong("a node's token is for its stream and its reports"))?;
+            let caller = caller.ok_or_else(|| attempt("a node's token is for its stream and its reports"))?;
             return Ok(Known { caller, csrf: None });
         }
-        let cookie = cookie(headers).ok_or(Refused::Nobody)?;
+        let cookie = cookie(headers).ok_or(Wrong::Nobody)?;
         // A cookie that is too old is no attack, and a browser sends it again and again.
-        let ended = || Refused::Wrong("the session has ended: sign in again".to_owned());
-        let session = self.sessions.check(&self.key, cookie, now_ms).ok_or_else(ended)?;
+        let ended = || Wrong::Quiet("the session has ended: sign in again".to_owned());
+        let session = match look {
+            Look::Uses => self.sessions.check(&self.key, cookie, now_ms),
+            Look::Aside => self.sessions.look(&self.key, cookie, now_ms),
+        };
+        let session = session.ok_or_else(ended)?;
         let held = self.tokens.get(&session.token).filter(|held| held.token.spent(now_ms).is_none());
         let held = held.ok_or_else(ended)?;
         let ends_ms = self.sessions.ends_ms(&session).min(held.token.expires_ms.unwrap_or(u64::MAX));

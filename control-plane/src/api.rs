@@ -27,6 +27,7 @@ mod resources;
 pub mod schema;
 pub mod serve;
 mod session;
+mod standing;
 mod time;
 mod tokens;
 mod valve;

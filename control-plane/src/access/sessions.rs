@@ -94,6 +94,13 @@ impl Sessions {
 
     /// The session of this cookie, if it is one and has not ended.
     pub(super) fn check(&self, key: &ServerKey, cookie: &str, now_ms: u64) -> Option<Arc<Session>> {
+        let session = self.look(key, cookie, now_ms)?;
+        session.used.now(now_ms);
+        Some(session)
+    }
+
+    /// The same, and it does not count as a use.
+    pub(super) fn look(&self, key: &ServerKey, cookie: &str, now_ms: u64) -> Option<Arc<Session>> {
         let (id, secret) = cookie.split_once('.')?;
         let session = Arc::clone(self.lock().get(id)?);
         if !key.proves(Purpose::Session, &proof(id, &session.token, secret), &session.tag)
@@ -101,7 +108,6 @@ impl Sessions {
         {
             return None;
         }
-        session.used.now(now_ms);
         Some(session)
     }
 

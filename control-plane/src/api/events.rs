@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use futures::stream;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -18,12 +18,14 @@ use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
+use crate::access::Known;
 use crate::api::ApiContext;
 use crate::api::audit::AuditRow;
 use crate::api::metrics::Watching;
 use crate::api::nodes;
 use crate::api::problem::Problem;
 use crate::api::query::{EventsQuery, NoQuery};
+use crate::api::standing::Standing;
 use crate::live::NodeViewer;
 use crate::live::board::{BoardRow, NodesRow};
 use crate::live::shared::Shared;
@@ -67,11 +69,13 @@ pub(crate) async fn board(
 /// `audit` (a row of the audit trail). After `lagged`, which a client gets that was too slow to be told of everything, comes
 /// another `snapshot`. A slow client gets the newest of every row, and nothing is kept for it. A comment comes every 15 s.
 #[utoipa::path(get, path = "/api/v1/events", tag = "operation", params(EventsQuery), responses(
-    (status = 200, description = "Events, until the client goes or the server stops", body = String, content_type = "text/event-stream"),
+    (status = 200, description = "Events, until the client goes, its token or session ends, or the server stops", body = String, content_type = "text/event-stream"),
     (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn events(
     State(context): State<ApiContext>,
+    Extension(known): Extension<Known>,
+    headers: HeaderMap,
     query: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(EventsQuery { nodes }) = query?;
@@ -82,6 +86,7 @@ pub(crate) async fn events(
         nodes: nodes.then(|| context.live.view_nodes()),
         keep_alive: tokio::time::interval_at(start, KEEP_ALIVE),
         stopping: context.stopping.clone(),
+        standing: Standing::new(&context.access, &known, &headers),
         _watching: context.metrics.watching(),
     };
     let events = stream::unfold(viewer, async |mut viewer| {
@@ -105,11 +110,13 @@ struct Viewer {
     nodes: Option<NodeViewer>,
     keep_alive: Interval,
     stopping: CancellationToken,
+    standing: Standing,
     _watching: Watching,
 }
 
 impl Viewer {
-    /// What it is told next; it is asked for when there is room for it. `None`: the server stops.
+    /// What it is told next; it is asked for when there is room for it. `None`: the server stops, or
+    /// lets the client in no more.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             let newest = Arc::clone(&self.newest.borrow_and_update());
@@ -119,6 +126,7 @@ impl Viewer {
             }
             tokio::select! {
                 () = self.stopping.cancelled() => return None,
+                () = self.standing.lost() => return None,
                 changed = self.newest.changed() => changed.ok()?,
                 _ = self.keep_alive.tick() => return Some(Bytes::from_static(b":\n\n")),
             }

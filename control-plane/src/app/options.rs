@@ -178,6 +178,30 @@ pub struct ServeOptions {
     #[arg(long, value_name = "NUMBER")]
     pub writes_per_second: Option<String>,
 
+    /// Take tokens of this identity provider too: their `iss`, to the letter
+    #[arg(long, value_name = "ISSUER")]
+    pub oidc_issuer: Option<String>,
+
+    /// What the provider calls this server: one of the `aud` of its tokens
+    #[arg(long, value_name = "AUDIENCE")]
+    pub oidc_audience: Option<String>,
+
+    /// The provider's keys (JWKS): an address, https or on loopback, or a file
+    #[arg(long, value_name = "URL|FILE")]
+    pub oidc_jwks: Option<String>,
+
+    /// The claim with viewer, operator or admin, or a list with one of them; dots lead into it [default: umbra_role]
+    #[arg(long, value_name = "CLAIM")]
+    pub oidc_role_claim: Option<String>,
+
+    /// The claim with the shadows that an operator may move: names, or a selector [default: none, all shadows]
+    #[arg(long, value_name = "CLAIM")]
+    pub oidc_scope_claim: Option<String>,
+
+    /// The claim with the name for the audit trail [default: sub]
+    #[arg(long, value_name = "CLAIM")]
+    pub oidc_name_claim: Option<String>,
+
     /// The names that Envoys' certificates may have, between commas [default: any that the client CA signed]
     ///
     /// A name as it is in the certificate (URI or DNS), one that ends in *, or one with {node} where the node's id stands:

@@ -98,6 +98,7 @@ impl Server {
             sessions: config.access.sessions,
             nodes: config.access.nodes.clone(),
             writes: (!config.dev).then_some(config.access.writes),
+            oidc: config.access.oidc.clone(),
         };
         let access = Arc::new(Access::open(store.access(), access).await?);
         // Before anybody is told a share: its time may have ended while nobody was here.

@@ -2,6 +2,7 @@
 
 mod nodes;
 mod offline;
+mod oidc;
 mod routes;
 mod sessions;
 mod tokens;

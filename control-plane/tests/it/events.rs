@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use umbra_control_plane::app::options::ServeOptions;
 
 use crate::delta::{Delta, hello};
 use crate::process::Umbra;
@@ -21,8 +22,14 @@ pub(crate) struct Viewer {
 
 impl Viewer {
     async fn connect(address: &str, query: &str) -> Viewer {
+        Self::connect_with(address, query, None).await
+    }
+
+    /// With this token.
+    async fn connect_with(address: &str, query: &str, token: Option<&str>) -> Viewer {
         let (read, mut write) = TcpStream::connect(address).await.unwrap().into_split();
-        let request = format!("GET /api/v1/events{query} HTTP/1.1\r\nhost: {address}\r\n\r\n");
+        let token = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let request = format!("GET /api/v1/events{query} HTTP/1.1\r\nhost: {address}\r\n{token}\r\n");
         write.write_all(request.as_bytes()).await.unwrap();
         Viewer { lines: BufReader::new(read), _request: write }
     }
@@ -238,6 +245,29 @@ async fn five_hundred_viewers_see_the_last_state() {
     umbra.signal("-TERM");
     let (code, log) = umbra.ended();
     assert_eq!(code, Some(0), "{log}");
+}
+
+/// Whoever lost what they came in with is told no more.
+#[tokio::test]
+async fn a_stream_ends_with_the_token_it_was_begun_with() {
+    let folder = folder();
+    let server = TestServer::guarded(folder.path(), ServeOptions::default()).await;
+    server.api.apply(CHECKOUT).await;
+    let address = Viewer::of(&server.api).to_owned();
+    let made = server.api.token(json!({"name": "v", "role": "viewer"})).await;
+    let short = server.api.token(json!({"name": "s", "role": "viewer", "expires_in": "1s"})).await;
+    let mut revoked = Viewer::connect_with(&address, "", made["token"].as_str()).await;
+    let mut expired = Viewer::connect_with(&address, "", short["token"].as_str()).await;
+    let mut other = Viewer::connect_with(&address, "", server.api.token.as_deref()).await;
+    for viewer in [&mut revoked, &mut expired, &mut other] {
+        viewer.event("snapshot").await;
+    }
+    let path = format!("/api/v1/tokens/{}", made["id"].as_str().unwrap());
+    server.api.request(Method::DELETE, &path).send().await.unwrap();
+    soon(async { while revoked.next().await.is_some() {} }).await;
+    soon(async { while expired.next().await.is_some() {} }).await;
+    server.api.valve(42.0).await;
+    soon(other.until_percent(42.0)).await;
 }
 
 #[tokio::test]

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use crate::access::bootstrap::Bootstrap;
 use crate::access::nodes::NodeRules;
+use crate::access::oidc::OidcOptions;
+use crate::access::oidc::keys::Source;
 use crate::access::pace::DEFAULT_WRITES;
 use crate::access::sessions::SessionTimes;
 use crate::app::config::{Errors, parsed, truth};
-use crate::app::settings::Settings;
+use crate::app::settings::{Given, Settings};
 use crate::model::access::node::SanPattern;
 use crate::store::DatabaseUrl;
 
@@ -28,6 +30,8 @@ pub struct AccessConfig {
     pub nodes: NodeRules,
     /// How many writes a second one caller may make.
     pub writes: NonZeroU32,
+    /// The identity provider whose tokens are believed too.
+    pub oidc: Option<OidcOptions>,
 }
 
 impl AccessConfig {
@@ -77,8 +81,50 @@ impl AccessConfig {
             hosts,
             nodes,
             writes: writes.unwrap_or(DEFAULT_WRITES),
+            oidc: oidc(settings, errors),
         }
     }
+}
+
+/// The identity provider: issuer, audience and keys go together, and the rest with them.
+fn oidc(settings: &Settings, errors: &mut Errors) -> Option<OidcOptions> {
+    const NEEDED: [&str; 3] = ["oidc-issuer", "oidc-audience", "oidc-jwks"];
+    const MORE: [&str; 3] = ["oidc-role-claim", "oidc-scope-claim", "oidc-name-claim"];
+    let given = |key| settings.get(key).filter(|given: &Given| !given.text.is_empty());
+    let any = NEEDED.into_iter().chain(MORE).find_map(given)?;
+    let [Some(issuer), Some(audience), Some(jwks)] = NEEDED.map(given) else {
+        let needed = NEEDED.map(|key| format!("--{key}")).join(", ");
+        errors.0.push(any.error(format!("tokens of an identity provider need all of {needed}")));
+        return None;
+    };
+    let jwks = match source(&jwks.text) {
+        Ok(source) => source,
+        Err(message) => {
+            errors.0.push(jwks.error(message));
+            return None;
+        }
+    };
+    let claim = |key, default: &str| given(key).map_or_else(|| default.to_owned(), |given| given.text);
+    Some(OidcOptions {
+        issuer: issuer.text,
+        audience: audience.text,
+        jwks,
+        role_claim: claim("oidc-role-claim", "umbra_role"),
+        scope_claim: given("oidc-scope-claim").map(|given| given.text),
+        name_claim: claim("oidc-name-claim", "sub"),
+    })
+}
+
+/// Whoever can change keys on their way could make any token.
+fn source(text: &str) -> Result<Source, String> {
+    let Some((scheme, rest)) = text.split_once("://") else { return Ok(Source::File(PathBuf::from(text))) };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let is_local = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
+    if scheme == "https" || (scheme == "http" && is_local) {
+        return Ok(Source::Url(text.to_owned()));
+    }
+    Err(format!("{text:?} is not the place of keys: give a file, or an address with https"))
 }
 
 fn items(text: &str) -> impl Iterator<Item = String> {
