@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::checkout::Checkout;
 use crate::steps::Steps;
-use crate::{codegen, console, demo, filter, fuzz, monitoring, run, test, tidy, validate, wasm};
+use crate::{codegen, console, demo, deny, filter, fuzz, monitoring, run, test, tidy, validate, wasm};
 
 /// Long enough for a cold build on two slow cores; it only ends one that hangs.
 const LIMIT: Duration = Duration::from_secs(45 * 60);
@@ -45,6 +45,7 @@ pub(crate) fn check(checkout: &Checkout, steps: &mut Steps) -> Result<()> {
         run::show(&mut fuzz::cargo(checkout, &["fmt", "--check"]), LIMIT)
     })?;
     steps.take("tidy", || tidy::check(checkout))?;
+    steps.take("dependencies", || deny::check(checkout, false))?;
     steps.take("generated code", || codegen::run(true))?;
     steps.take("console", || console::build(checkout, true))?;
     steps.take("filter", || filter::build(checkout))?;

@@ -8,6 +8,7 @@ mod ci;
 mod codegen;
 mod console;
 mod demo;
+mod deny;
 mod filter;
 mod fuzz;
 mod http;
@@ -79,6 +80,12 @@ enum Task {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
+    /// Check licences, duplicates and sources of the dependencies
+    Deny {
+        /// Also look for known vulnerabilities, in a database that is fetched
+        #[arg(long)]
+        advisories: bool,
+    },
     /// Hold the API to its own description, by generated requests to the built server
     Schemathesis,
     /// Validate every configuration under envoy/ with each Envoy
@@ -140,6 +147,7 @@ fn run(task: Task) -> Result<()> {
         Task::Bench { parts, rounds, seconds, json } => {
             bench::measure(&checkout, &parts, rounds, seconds, json.as_deref())
         }
+        Task::Deny { advisories } => deny::check(&checkout, advisories),
         Task::Schemathesis => {
             schemathesis::build(&checkout)?;
             schemathesis::check(&checkout)

