@@ -58,6 +58,18 @@ export function cases(server, at) {
       assert.match(await line.innerText(), /→ 60 %/);
     },
 
+    async "times are in the viewer's zone"() {
+      const seen = [];
+      for (const timezoneId of ["America/St_Johns", "Asia/Kolkata"]) {
+        const page = await at.as(tokens.viewer, "/audit", { timezoneId });
+        const time = page.locator(".audit-line time").last();
+        const there = new Date(await time.getAttribute("datetime"));
+        assert.equal(await time.innerText(), there.toLocaleString("sv-SE", { timeZone: timezoneId }));
+        seen.push(await time.innerText());
+      }
+      assert.notEqual(seen[0], seen[1]);
+    },
+
     async "thinking better of it leaves the valve where it is"() {
       const page = await at.as(tokens.admin);
       const before = await at.share(page).inputValue();

@@ -11,9 +11,9 @@ export async function people({ base, shadow }) {
   const browser = await launch();
   const complaints = [];
 
-  /** A browser of its own, signed in with this token. */
-  async function as(token, path = "/", width = 1280) {
-    const context = await browser.newContext({ viewport: { width, height: 860 } });
+  /** A browser of its own, signed in with this token, in its own zone. */
+  async function as(token, path = "/", { width = 1280, timezoneId = "Europe/Berlin" } = {}) {
+    const context = await browser.newContext({ viewport: { width, height: 860 }, timezoneId });
     context.setDefaultTimeout(PATIENCE);
     if (token !== null) {
       const answer = await context.request.post(`${base}/api/v1/session`, { data: { token }, headers: { origin: base } });

@@ -108,7 +108,7 @@ export function cases(server, at) {
     async "every page has what it shows, at both widths"() {
       for (const width of WIDTHS) {
         for (const [name, path, ready] of pages(shadow)) {
-          const page = await at.as(tokens.admin, path, width);
+          const page = await at.as(tokens.admin, path, { width });
           await page.locator(ready).first().waitFor();
           assert.deepEqual(await axe(page), [], `${name} at ${width}`);
           assert.ok((await overflow(page)) <= 0, `${name} at ${width} is too wide`);

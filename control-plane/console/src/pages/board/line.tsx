@@ -117,7 +117,7 @@ export function Rates({ row }: { row: BoardRow }) {
         <dt>failed</dt>
         <dd>{rate(failed)}</dd>
       </div>
-      <div class={mismatched > 0 ? "bad" : ""}>
+      <div title="Answers that are not the same, noise and what the verdict leaves out included">
         <dt>mismatched</dt>
         <dd>{rate(mismatched)}</dd>
       </div>
