@@ -293,7 +293,7 @@ impl Server {
 
 /// How the server was started, without secrets: of files only whether they are used.
 fn settings(config: &Config) -> BTreeMap<String, String> {
-    let Config { dev, database, api, xds, insecure, retention, log_filter, .. } = config;
+    let Config { dev, database, api, xds, insecure, access, retention, log_filter, .. } = config;
     let ms = |ms| humantime::format_duration(Duration::from_millis(ms)).to_string();
     [
         ("api-tls", mode(api).to_owned()),
@@ -307,6 +307,9 @@ fn settings(config: &Config) -> BTreeMap<String, String> {
         ("listen-api", api.address.to_string()),
         ("listen-xds", xds.address.to_string()),
         ("log-filter", log_filter.clone()),
+        ("oidc-issuer", access.oidc.as_ref().map_or_else(|| "off".to_owned(), |oidc| oidc.issuer.clone())),
+        ("writes-per-second", access.writes.to_string()),
+        ("xds-require-token", access.nodes.require_token.to_string()),
         ("xds-tls", mode(xds).to_owned()),
     ]
     .into_iter()

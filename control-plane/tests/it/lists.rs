@@ -109,6 +109,9 @@ async fn a_config_dump_has_what_a_bug_report_needs_and_no_secret() {
     let dump = server.api.get("/api/v1/config-dump").await;
     assert_eq!((&dump["revision"], dump["resources"].as_array().unwrap().len()), (&json!(1), 2));
     assert_eq!((&dump["nodes"][0]["id"], &dump["settings"]["keep-pairs"]), (&json!("a"), &json!("500")));
+    let access =
+        ["oidc-issuer", "writes-per-second", "xds-require-token"].map(|name| &dump["settings"][name]);
+    assert_eq!(access, [&json!("off"), &json!("20"), &json!("false")]);
     let policy = &dump["policies"][0];
     assert_eq!((&policy["version"], &policy["nodes"]), (&json!(version), &json!(["a"])));
     assert!(policy["policy"].as_str().unwrap().contains("shop.example.com"), "{policy}");
