@@ -11,6 +11,7 @@ pub mod metrics;
 pub mod plans;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tonic::{Request, Response, Status};
@@ -27,6 +28,7 @@ use crate::intake::committer::{Part, Prepared};
 use crate::intake::gate::Reading;
 use crate::intake::metrics::{IntakeMetrics, ReportLabels};
 use crate::intake::plans::{Plans, ShadowPlan};
+use crate::model::nodes::Nodes;
 use crate::store::pairs::NewPair;
 
 /// Reports that were read and are not on disk yet. Those of 10,000 workers that report at once wait at the gate, not
@@ -46,11 +48,17 @@ pub struct Intake {
     kept: Arc<Semaphore>,
     looking: Arc<Semaphore>,
     allowance: Arc<Mutex<Allowance>>,
+    nodes: Arc<Mutex<Nodes>>,
 }
 
 impl Intake {
-    /// The service, which hands what it made of a report to a [`committer`].
-    pub fn new(plans: Arc<Plans>, committer: mpsc::Sender<Prepared>, metrics: IntakeMetrics) -> Self {
+    /// The service, which hands what it made of a report to a [`committer`], and tells `nodes` whose it was.
+    pub fn new(
+        plans: Arc<Plans>,
+        committer: mpsc::Sender<Prepared>,
+        nodes: Arc<Mutex<Nodes>>,
+        metrics: IntakeMetrics,
+    ) -> Self {
         Intake {
             plans,
             committer,
@@ -58,6 +66,7 @@ impl Intake {
             kept: Arc::new(Semaphore::new(MAX_KEPT_BYTES)),
             looking: Arc::new(Semaphore::new(LOOKING)),
             allowance: Arc::default(),
+            nodes,
         }
     }
 
@@ -158,6 +167,8 @@ impl TelemetryService for Intake {
         let _kept = kept.map_err(|_| Status::unavailable("the control plane is stopping"))?;
         drop(reading);
         let instance = report.instance;
+        let Report { node_id, policy_version, requests, .. } = &report;
+        Nodes::locked(&self.nodes).reported(node_id, instance, policy_version, *requests, SystemTime::now());
         let result = self.take(report).await;
         if result.is_err() {
             self.metrics.reports.get_or_create(&ReportLabels { result: "failed" }).inc();

@@ -62,7 +62,13 @@ pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let Ok(policy) = Policy::build(rules::policy(&mut input)) else { return };
     let node = node::attributes();
-    let control_plane = ControlPlane { cluster: "c".to_owned(), max_staleness_ms: 2_000, node, token: None };
+    let control_plane = ControlPlane {
+        cluster: "c".to_owned(),
+        max_staleness_ms: 2_000,
+        node,
+        envoy_version: Box::default(),
+        token: None,
+    };
     let mut world = World {
         vm: Vm::new(1),
         shared: Map::default(),

@@ -14,7 +14,7 @@ use crate::api::ApiContext;
 use crate::api::page::page;
 use crate::api::problem::Problem;
 use crate::api::query::PageQuery;
-use crate::model::nodes::{Node, Nodes, PolicyInfo, SyncState};
+use crate::model::nodes::{Node, Nodes, PolicyInfo, SILENT, SyncState, Worker};
 
 /// The Envoys that were seen.
 #[derive(Debug, Serialize, ToSchema)]
@@ -61,6 +61,8 @@ pub(crate) struct NodeView {
     synced_at: Option<String>,
     /// Every shadow's share in the policy that it runs, overrides applied. Empty if that policy is not remembered.
     shares: BTreeMap<String, ShareView>,
+    /// Those that reported within ten minutes. The VM of Envoy's main thread, which takes no requests, is one of them.
+    workers: Vec<WorkerView>,
 }
 
 /// A policy.
@@ -70,6 +72,24 @@ pub(crate) struct PolicyView {
     version: String,
     /// The store's revision that it was compiled at; null if this server does not remember it.
     revision: Option<u64>,
+}
+
+/// A worker of an Envoy, by its reports.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WorkerView {
+    /// Drawn anew in each life of its VM.
+    #[schema(example = "8f14e45fceea167a")]
+    instance: String,
+    /// `SYNCED`: its last report is of the policy that the node shall run. `STALE`: of another. `SILENT`: there was none for 90 s;
+    /// one that has nothing to report says so every 30 s.
+    state: &'static str,
+    /// The version of that policy; empty if it ran none.
+    version: String,
+    /// When the last report came (RFC 3339, UTC).
+    #[schema(format = DateTime)]
+    reported_at: String,
+    /// The requests that it has reported to this server.
+    requests: u64,
 }
 
 /// A policy that was refused.
@@ -123,6 +143,8 @@ pub(crate) fn state_name(state: SyncState) -> &'static str {
 /// A node as it is shown at `newest`, the store's revision.
 pub(crate) fn view(node: Node, newest: u64) -> NodeView {
     let attributes = node.attributes.as_ref().clone();
+    let workers =
+        node.workers.iter().map(|(instance, worker)| worker_view(&node, *instance, worker)).collect();
     let running = node.applied.as_ref().and_then(|applied| applied.policy.as_deref());
     NodeView {
         state: state_name(node.state_at(newest)),
@@ -151,6 +173,24 @@ pub(crate) fn view(node: Node, newest: u64) -> NodeView {
         connected_at: time(node.connected_at),
         last_seen: time(node.last_seen),
         synced_at: node.synced_at.map(time),
+        workers,
+    }
+}
+
+fn worker_view(node: &Node, instance: u64, worker: &Worker) -> WorkerView {
+    let silent = worker.reported_at.elapsed().unwrap_or_default() > SILENT;
+    let desired = node.desired.as_ref().map(|policy| policy.version.as_str());
+    let state = match desired {
+        _ if silent => "SILENT",
+        Some(desired) if desired == worker.version => "SYNCED",
+        _ => "STALE",
+    };
+    WorkerView {
+        instance: format!("{instance:016x}"),
+        state,
+        version: worker.version.clone(),
+        reported_at: time(worker.reported_at),
+        requests: worker.requests,
     }
 }
 

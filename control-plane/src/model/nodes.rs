@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use umbra_resource::NodeAttributes;
 
@@ -75,6 +75,8 @@ pub struct Node {
     pub last_seen: SystemTime,
     /// When it last said that it runs what it shall run.
     pub synced_at: Option<SystemTime>,
+    /// Those that reported lately, by the number that each life of a worker's VM draws.
+    pub workers: BTreeMap<u64, Worker>,
     /// Of the changes of all nodes, the last one of this.
     changed: u64,
     recent: VecDeque<Arc<PolicyInfo>>,
@@ -113,12 +115,34 @@ pub enum SyncState {
     Nacked,
 }
 
+/// One worker of an Envoy, by its reports. The VM of Envoy's main thread, which takes no requests, is one too.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Worker {
+    /// The version of the policy that its last report is of; empty if it ran none.
+    pub version: String,
+    /// When that came.
+    pub reported_at: SystemTime,
+    /// The requests that it has reported to this server.
+    pub requests: u64,
+    /// When those who look at the node were last told of it.
+    told_at: SystemTime,
+}
+
 /// There is no room for another node: as many as may be remembered are connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyNodes;
 
 /// So many policies before the desired one are remembered for each node, to tell the revision of a late answer.
 const RECENT: usize = 4;
+/// A worker without anything to report says so every 30 s. One that is silent for longer than this has stopped: its VM trapped,
+/// or its Envoy ended.
+pub const SILENT: Duration = Duration::from_secs(90);
+/// A worker that was not heard of for so long is forgotten: a new VM comes with every new module and configuration.
+const FORGOTTEN: Duration = Duration::from_secs(600);
+/// Workers that are remembered of a node; Envoy has one for each core.
+const MAX_WORKERS: usize = 256;
+/// Reports come every second; those who look at the node are told of them this often.
+const TOLD: Duration = Duration::from_secs(60);
 /// A reason is written by the filter, and should fit a line; what is sent may be anything.
 const MAX_REASON_CHARACTERS: usize = 1024;
 
@@ -191,6 +215,15 @@ impl Nodes {
                 at: now,
             });
         });
+    }
+
+    /// A worker of the node reported so many requests under `version`. Of a node that is not known, nothing is kept.
+    pub fn reported(&mut self, id: &str, instance: u64, version: &str, requests: u64, now: SystemTime) {
+        let Some(node) = self.nodes.get_mut(id) else { return };
+        if node.worker(instance, version, requests, now) {
+            self.changes += 1;
+            node.changed = self.changes;
+        }
     }
 
     /// A stream ended.
@@ -329,6 +362,7 @@ impl Node {
             connected_at: now,
             last_seen: now,
             synced_at: None,
+            workers: BTreeMap::new(),
             changed: 0,
             recent: VecDeque::new(),
         }
@@ -363,6 +397,31 @@ impl Node {
             self.recent.push_front(before);
             self.recent.truncate(RECENT);
         }
+    }
+
+    /// Notes a report; whether it is worth telling.
+    fn worker(&mut self, instance: u64, version: &str, requests: u64, now: SystemTime) -> bool {
+        let since = |at: SystemTime| now.duration_since(at).unwrap_or_default();
+        if let Some(worker) = self.workers.get_mut(&instance) {
+            worker.requests = worker.requests.saturating_add(requests);
+            worker.reported_at = now;
+            let told = worker.version == version && since(worker.told_at) < TOLD;
+            if !told {
+                version.clone_into(&mut worker.version);
+                worker.told_at = now;
+            }
+            return !told;
+        }
+        self.workers.retain(|_, worker| since(worker.reported_at) < FORGOTTEN);
+        if self.workers.len() >= MAX_WORKERS {
+            let oldest = self.workers.iter().min_by_key(|(_, worker)| worker.reported_at);
+            if let Some(oldest) = oldest.map(|(instance, _)| *instance) {
+                self.workers.remove(&oldest);
+            }
+        }
+        let version = version.to_owned();
+        self.workers.insert(instance, Worker { version, reported_at: now, requests, told_at: now });
+        true
     }
 
     fn runs(&mut self, version: &str, now: SystemTime) {

@@ -82,3 +82,33 @@ fn what_is_said_of_a_node_that_is_not_there_is_nothing() {
     nodes.closed("x", at(1));
     assert!(nodes.list().is_empty());
 }
+
+#[test]
+fn workers_are_known_by_their_reports() {
+    let mut nodes = Nodes::new(10);
+    nodes.reported("nobody", 1, "v1", 5, at(1));
+    assert!(nodes.list().is_empty());
+    nodes.opened(node("a"), "1.40.0", policy(1), at(1)).unwrap();
+    let seen = nodes.changes();
+    nodes.reported("a", 1, "v1", 5, at(2));
+    nodes.reported("a", 2, "", 0, at(2));
+    assert_eq!(nodes.changed_since(seen).len(), 1);
+    let told = nodes.changes();
+    nodes.reported("a", 1, "v1", 7, at(3));
+    assert_eq!(nodes.changes(), told, "nobody is told of every report");
+    nodes.reported("a", 1, "v2", 1, at(4));
+    assert_eq!(nodes.changes(), told + 1, "but of another policy at once");
+    nodes.reported("a", 1, "v2", 0, at(64));
+    assert_eq!(nodes.changes(), told + 2, "and after a minute");
+    let workers = nodes.list()[0].workers.clone();
+    let shown: Vec<_> =
+        workers.iter().map(|(id, worker)| (*id, worker.version.as_str(), worker.requests)).collect();
+    assert_eq!(shown, [(1, "v2", 13), (2, "", 0)]);
+
+    nodes.reported("a", 3, "v2", 0, at(604));
+    assert_eq!(nodes.list()[0].workers.keys().collect::<Vec<_>>(), [&1, &3], "the second was long gone");
+    for instance in 10..2_000 {
+        nodes.reported("a", instance, "v2", 0, at(605));
+    }
+    assert_eq!(nodes.list()[0].workers.len(), 256);
+}

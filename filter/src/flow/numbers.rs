@@ -190,6 +190,19 @@ impl Numbers {
         reports
     }
 
+    /// The report of a worker that has nothing to report but that it lives, and runs this policy.
+    pub fn silence(&mut self, now: Now, runs: Option<&Origin>) -> Report {
+        Report {
+            policy_revision: runs.map_or(0, |origin| origin.policy.revision()),
+            policy_version: runs.and_then(|origin| origin.version.as_deref()).unwrap_or_default().to_owned(),
+            started_ms: now.wall_ms,
+            ended_ms: now.wall_ms,
+            requests: std::mem::take(&mut self.requests).min(MAX_COUNT),
+            stamped: std::mem::take(&mut self.stamped).min(MAX_COUNT),
+            ..Report::default()
+        }
+    }
+
     fn lost_if(&mut self, lost: bool) {
         if lost {
             self.lost(SAMPLES, 1);

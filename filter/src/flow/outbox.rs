@@ -4,6 +4,7 @@
 //! in a size that does not grow, and one report later carries them all.
 
 use crate::flow::numbers::{Numbers, REPORTS};
+use crate::flow::pairs::Origin;
 use crate::flow::time::Now;
 use std::collections::VecDeque;
 use umbra_wire::delta::client::backoff::Backoff;
@@ -11,6 +12,9 @@ use umbra_wire::telemetry::{self, Acknowledgement, MAX_REPORT_BYTES, Report};
 
 /// How often a worker reports, in milliseconds, when it has something to report.
 const PERIOD_MS: u64 = 1_000;
+
+/// A worker that has nothing to report says so, this often, in milliseconds: it is alive, and which policy it runs.
+const SILENCE_MS: u64 = 30_000;
 
 /// The most reports that wait: one for each policy under which something was mirrored within a period, and the parts of
 /// those that are too long for one message.
@@ -40,6 +44,8 @@ pub struct Outbox {
     /// A call is under way.
     calling: bool,
     due_ms: u64,
+    /// When the last report was made.
+    made_ms: u64,
     backoff: Backoff,
     lost: u64,
 }
@@ -54,20 +60,34 @@ impl Outbox {
             bytes: 0,
             calling: false,
             due_ms: 0,
+            made_ms: 0,
             backoff: Backoff::default(),
             lost: 0,
         }
     }
 
-    /// The report that is to be sent now, if any. The caller says how that ends.
-    pub fn tick(&mut self, now: Now, node: &str, numbers: &mut Numbers) -> Option<&[u8]> {
+    /// The report that is to be sent now, if any. The caller says how that ends. `runs` is the policy in force.
+    pub fn tick(
+        &mut self,
+        now: Now,
+        node: &str,
+        runs: Option<&Origin>,
+        numbers: &mut Numbers,
+    ) -> Option<&[u8]> {
         if self.calling || now.monotonic_ms < self.due_ms {
             return None;
         }
         if self.waiting.is_empty() {
             self.due_ms = now.monotonic_ms.saturating_add(PERIOD_MS);
             let lost_before = self.lost;
-            for mut report in numbers.take(now) {
+            let mut reports = numbers.take(now);
+            if reports.is_empty() && now.monotonic_ms.saturating_sub(self.made_ms) >= SILENCE_MS {
+                reports.push(numbers.silence(now, runs));
+            }
+            if !reports.is_empty() {
+                self.made_ms = now.monotonic_ms;
+            }
+            for mut report in reports {
                 node.clone_into(&mut report.node_id);
                 report.instance = self.instance;
                 self.seal(report);

@@ -5,7 +5,7 @@ use crate::flow::counters::Counters;
 use crate::flow::limit::Limiter;
 use crate::flow::numbers::Numbers;
 use crate::flow::outbox::{Outbox, Reply};
-use crate::flow::pairs::Pairs;
+use crate::flow::pairs::{Origin, Pairs};
 use crate::flow::shared::WorkerId;
 use crate::flow::time::Now;
 use crate::flow::worker::{InForce, Worker};
@@ -90,7 +90,13 @@ impl Vm {
     /// The report that this worker is to send to its control plane now, if any. To be called on ticks.
     pub fn report(&mut self, node: &str) -> Option<&[u8]> {
         self.counters.telemetry_dropped(self.outbox.take_lost());
-        self.outbox.tick(self.now, node, &mut self.numbers)
+        let runs = match self.worker.in_force() {
+            InForce::Policy { policy, version } => {
+                Some(Origin { policy: Rc::clone(policy), version: Some(Rc::clone(version)) })
+            }
+            InForce::Nothing | InForce::Removed => None,
+        };
+        self.outbox.tick(self.now, node, runs.as_ref(), &mut self.numbers)
     }
 
     /// How the sending of a report ended.

@@ -37,6 +37,17 @@ export function nodes(shadows: Shadow[], now: number): Node[] {
       connected_at: ago(3_600 + random.below(400_000)),
       last_seen: ago(connected ? random.below(14) : 7_000 + random.below(9_000)),
       synced_at: ago(90 + random.below(40)),
+      workers: [0, 1, 2, 3, 4].map((worker) => {
+        const isSilent = index === 67 && worker === 3;
+        return {
+          instance: random.hex(16),
+          state: isSilent ? "SILENT" : state === "SYNCED" ? "SYNCED" : "STALE",
+          version: state === "SYNCED" ? desired.version : "a0117be25591cc3e",
+          reported_at: ago(isSilent ? 340 : connected ? random.below(30) : 7_000),
+          // Envoy's main thread takes none.
+          requests: worker === 0 ? 0 : random.below(900_000),
+        };
+      }),
       shares: { ...shares, ...(zone === "eu-central-1a" ? { "prices-in-rust": { percent: 80, enabled: true } } : {}) },
     };
   });

@@ -11,6 +11,7 @@ export type Shadow = Schemas["Shadow"];
 export type ShadowSpec = Schemas["ShadowSpec"];
 export type Clause = Schemas["StampSpec"]["match"][number];
 export type Node = Schemas["NodeView"];
+export type Worker = Node["workers"][number];
 export type Resource = Stamp | Shadow;
 
 /** Rising: each may do what those before it may. */

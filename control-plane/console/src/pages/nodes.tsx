@@ -1,11 +1,13 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 
 import type { Node } from "../api/types";
+import { now } from "../app/clock";
 import { query, setQuery } from "../app/router";
 import { live } from "../live/connection";
 import { count } from "../model/format";
 import { nodeState, select } from "../model/nodefilter";
 import type { NodeState, SortKey } from "../model/nodefilter";
+import { silent } from "../model/workers";
 import { Copyable } from "../ui/copy";
 import { Empty } from "../ui/empty";
 import { NodeMark } from "../ui/mark";
@@ -106,10 +108,12 @@ export function NodesPage() {
 
 function NodeRow({ node, index }: { node: Node; index: number }) {
   const on = Object.values(node.shares).filter((share) => share.enabled && share.percent > 0).length;
+  const quiet = silent(node, now.value);
   return (
     <div class={`node-row ${nodeState(node)}`} role="row" aria-rowindex={index + 2}>
       <span role="cell">
         <NodeMark node={node} />
+        {quiet > 0 && <strong class="silent"> {quiet} silent</strong>}
       </span>
       <span role="cell" class="node-id">
         <button type="button" class="link" onClick={() => setQuery({ node: node.id })} aria-haspopup="dialog">

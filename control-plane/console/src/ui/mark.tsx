@@ -1,5 +1,6 @@
 import type { GateState, Node, VerdictName } from "../api/types";
 import { nodeState } from "../model/nodefilter";
+import type { WorkerState } from "../model/workers";
 
 const VERDICT: Record<VerdictName, [string, string]> = {
   go: ["good", "✓"],
@@ -13,6 +14,8 @@ const NODE = {
   NACKED: ["bad", "✕", "NACKED"],
   gone: ["quiet", "–", "not connected"],
 } as const;
+
+const WORKER: Record<WorkerState, [string, string]> = { SYNCED: ["good", "✓"], STALE: ["open", "…"], SILENT: ["bad", "✕"] };
 
 /** A state by colour, sign and word: none of them alone. */
 function Mark({ tone, sign, word }: { tone: string; sign: string; word: string }) {
@@ -39,4 +42,9 @@ export function GateMark({ state }: { state: GateState }) {
 export function NodeMark({ node }: { node: Node }) {
   const [tone, sign, word] = NODE[nodeState(node)];
   return <Mark tone={tone} sign={sign} word={word} />;
+}
+
+export function WorkerMark({ state }: { state: WorkerState }) {
+  const [tone, sign] = WORKER[state];
+  return <Mark tone={tone} sign={sign} word={state} />;
 }

@@ -67,6 +67,21 @@ pub(crate) struct Node {
     /// By shadow, from the policy that the node has applied.
     #[serde(default)]
     pub(crate) shares: BTreeMap<String, Share>,
+    /// Those that reported lately.
+    #[serde(default)]
+    pub(crate) workers: Vec<Worker>,
+}
+
+/// A worker of an Envoy.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Worker {
+    pub(crate) instance: String,
+    /// `SYNCED`, `STALE` or `SILENT`.
+    pub(crate) state: String,
+    /// Of the policy that its last report is of.
+    pub(crate) version: String,
+    pub(crate) reported_at: String,
+    pub(crate) requests: u64,
 }
 
 /// A policy that was sent to a node.

@@ -250,5 +250,20 @@ fn node_text(node: &Node) -> String {
         }),
     );
     sheet.section("Shadows", if node.shares.is_empty() { "none" } else { &shares });
+    if !node.workers.is_empty() {
+        let workers = table(
+            &["WORKER", "STATE", "POLICY", "LAST REPORT", "REQUESTS"],
+            node.workers.iter().map(|worker| {
+                vec![
+                    worker.instance.clone(),
+                    worker.state.clone(),
+                    worker.version.clone(),
+                    format!("{} ago", words::age(now, Some(&worker.reported_at))),
+                    worker.requests.to_string(),
+                ]
+            }),
+        );
+        sheet.section("Workers", &workers);
+    }
     sheet.0
 }

@@ -213,6 +213,10 @@ pub(crate) fn node(id: &str, zone: &str, state: &str, connected: bool, applied: 
         "nack": nack,
         "connected_at": *THEN, "last_seen": *THEN, "synced_at": null,
         "shares": {"checkout-v2": {"percent": percent, "enabled": true}},
+        "workers": [{
+            "instance": "8f14e45fceea167a", "state": "SILENT", "version": format!("v{applied}"),
+            "reported_at": *THEN, "requests": 1234,
+        }],
     })
 }
 

@@ -3,6 +3,7 @@ import { valve } from "../../model/format";
 import { Dialog } from "../../ui/dialog";
 import { NodeMark } from "../../ui/mark";
 import { Time } from "../../ui/time";
+import { Workers } from "./workers";
 
 type Policy = Node["applied"];
 
@@ -63,6 +64,8 @@ export function NodeDialog({ node, onClose }: { node: Node; onClose: () => void 
           ))}
         </ul>
       )}
+      <h3>Workers</h3>
+      <Workers node={node} />
       <div class="actions">
         <button type="button" class="primary" onClick={onClose}>
           Close
