@@ -1,6 +1,7 @@
 //! The program: command line, configuration, and everything put together.
 
 pub mod config;
+mod exporter;
 mod log;
 pub mod options;
 pub mod server;
@@ -9,9 +10,11 @@ mod signals;
 pub mod token;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
-use tracing::error;
+use tokio::runtime::Runtime;
+use tracing::{error, warn};
 
 pub use crate::app::settings::SettingError;
 
@@ -19,6 +22,9 @@ use crate::app::config::Config;
 use crate::app::options::{Command, Options, TokenOptions};
 use crate::app::server::Server;
 use crate::app::signals::Signals;
+
+/// How long the end waits for a collector.
+const LAST_SPANS: Duration = Duration::from_secs(3);
 
 /// Runs `umbra` with this process's arguments and environment.
 #[expect(clippy::print_stderr, reason = "there is no log yet, whose format is part of what may be wrong")]
@@ -38,18 +44,38 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    log::start(config.log_format, &config.log_filter);
-    match run(config) {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("umbra: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let exporter = {
+        let _inside = runtime.enter();
+        match exporter::from_variables(|name| std::env::var(name).ok()) {
+            Ok(exporter) => exporter,
+            Err(error) => {
+                eprintln!("umbra: {error:#}");
+                return ExitCode::FAILURE;
+            }
+        }
+    };
+    log::start(config.log_format, &config.log_filter, exporter.as_ref());
+    let ended = match run(&runtime, config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!(error = AsRef::<dyn std::error::Error>::as_ref(&error), "umbra failed");
             ExitCode::FAILURE
         }
+    };
+    if let Some(Err(error)) = exporter.map(|exporter| exporter.shutdown_with_timeout(LAST_SPANS)) {
+        warn!(error = &error as &dyn std::error::Error, "the last spans were not exported");
     }
+    ended
 }
 
-fn run(config: Config) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+fn run(runtime: &Runtime, config: Config) -> anyhow::Result<()> {
     runtime.block_on(async {
         // Before anything that is worth ending in order.
         let mut signals = Signals::new()?;

@@ -11,6 +11,7 @@
 //! - [`evidence`]: what is kept of it, put together.
 //! - [`live`]: what goes on now, for whoever follows it.
 //! - [`listener`]: connections for both, with TLS.
+//! - [`traces`]: spans for OpenTelemetry.
 //! - [`app`]: configuration, and everything put together.
 //!
 //! `api`, `xds` and `intake` do not know each other: they meet in the model. Only `app` sees all.
@@ -29,4 +30,5 @@ pub mod listener;
 pub mod live;
 pub mod model;
 pub mod store;
+pub mod traces;
 pub mod xds;

@@ -1,6 +1,6 @@
 //! What each route asks of whoever calls it: the one table.
 //!
-//! [`crate::api::guard`] looks a request up here before any handler sees it. What is not in the table is for admins
+//! The guard in front of the API looks a request up here before any handler sees it. What is not in the table is for admins
 //! alone, so that a route that was forgotten is closed; and a test finds it.
 
 use axum::http::Method;

@@ -12,6 +12,7 @@ use tracing::{Instrument, debug, error, info_span};
 
 use crate::api::metrics::{ApiMetrics, RequestLabels, RouteLabels};
 use crate::api::problem::{Kind, Problem};
+use crate::traces;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// As long as any tracing system makes them; a longer one is replaced.
@@ -27,8 +28,10 @@ pub(crate) async fn observe(State(metrics): State<ApiMetrics>, request: Request,
         .get::<MatchedPath>()
         .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
     let span = info_span!("request", id = id.to_str().unwrap_or_default());
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let trace = traces::request(method, &route, request.headers());
+    let mut response = next.run(request).instrument(span.clone()).instrument(trace.clone()).await;
     let (elapsed, status) = (started.elapsed(), response.status().as_u16());
+    traces::answered(&trace, status);
     span.in_scope(|| debug!(method, route, status, ms = elapsed.as_secs_f64() * 1e3, "answered"));
     let labels = RequestLabels { method, route: route.clone(), status: u32::from(status) };
     metrics.requests.get_or_create(&labels).inc();

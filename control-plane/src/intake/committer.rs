@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{Instrument, error};
 use umbra_compare::outcome::Outcome;
 use umbra_compare::report::MAX_ENDPOINTS;
 use umbra_compare::report::triple::Examined;
@@ -22,6 +22,7 @@ use crate::model::window::Span;
 use crate::store::error::StoreError;
 use crate::store::pairs::NewPair;
 use crate::store::telemetry::{Batch, Numbers, Retention, Telemetry, WindowKey};
+use crate::traces;
 
 /// Reports in one transaction: what comes in while the one before is being synced, and some more.
 const MAX_BATCH: usize = 1_024;
@@ -132,7 +133,7 @@ impl Committer {
     pub async fn commit(&mut self, reports: Vec<Prepared>, now_ms: u64) {
         let started = Instant::now();
         self.metrics.batch.observe(reports.len() as f64);
-        match self.add(&reports, now_ms).await {
+        match self.add(&reports, now_ms).instrument(traces::commit(reports.len())).await {
             Ok(counted) => {
                 let count = |result, count| {
                     self.metrics.reports.get_or_create(&ReportLabels { result }).inc_by(count as u64);

@@ -27,4 +27,5 @@ mod store;
 mod support;
 mod telemetry;
 mod tls;
+mod traces;
 mod xds;

@@ -33,7 +33,13 @@ impl Umbra {
 
     /// With more arguments.
     pub(crate) fn start_with(folder: &Path, more: &[&str]) -> Umbra {
+        Self::start_in(folder, more, &[])
+    }
+
+    /// With more arguments, and these variables.
+    pub(crate) fn start_in(folder: &Path, more: &[&str], variables: &[(&str, &str)]) -> Umbra {
         let mut child = command(folder)
+            .envs(variables.iter().copied())
             .args(["--listen-api=127.0.0.1:0", "--listen-xds=127.0.0.1:0", "--log-format=json"])
             .args(more)
             .stderr(Stdio::piped())
