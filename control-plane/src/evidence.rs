@@ -21,6 +21,8 @@ pub const ALL: Stretch = Stretch { span: Span::All, from_ms: 0, until_ms: 1 };
 pub struct Gathered {
     /// Requests of which copies were sent.
     pub sent: u64,
+    /// Requests that were not mirrored because the shadow fails or hangs.
+    pub shed: u64,
     /// What their pairs add up to.
     pub report: Report,
 }
@@ -54,7 +56,7 @@ pub async fn gather(
         })
         .collect();
     let report = assemble(&sum.traffic, &sum.endpoints, &examples, plan::is_by_digest(spec));
-    Ok(Gathered { sent: sum.traffic.mirrored, report })
+    Ok(Gathered { sent: sum.traffic.mirrored, shed: sum.traffic.shed, report })
 }
 
 /// What all of a shadow's evidence adds up to.

@@ -23,6 +23,7 @@ pub mod outbox;
 pub mod pairs;
 pub mod primary;
 pub mod shared;
+pub mod shedding;
 pub mod time;
 pub mod vm;
 pub mod worker;

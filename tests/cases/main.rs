@@ -21,6 +21,7 @@ mod rate;
 mod restart;
 mod secrets;
 mod share;
+mod shedding;
 mod slots;
 mod spoofing;
 mod tls;

@@ -52,6 +52,8 @@ pub(crate) struct ReportAnswer {
     /// Requests of which copies were sent. `mirrored` counts those of which it is known what became of them, and gets
     /// there in the end.
     sent: u64,
+    /// Requests that were not mirrored because the shadow fails or hangs.
+    shed: u64,
     answers: Compared,
     #[serde(flatten)]
     report: ReportView,
@@ -83,12 +85,12 @@ pub(crate) async fn get_report(
     query: Result<Query<SpanQuery>, QueryRejection>,
 ) -> Result<Json<ReportAnswer>, Problem> {
     let (Path(name), Query(query)) = (name?, query?);
-    let Evidence { about, sent, report, gates } = asked_for(&context, name, &query).await?;
+    let Evidence { about, sent, shed, report, gates } = asked_for(&context, name, &query).await?;
     let bodies = &report.whole.evidence.bodies;
     let answers =
         Compared { compared: bodies.compared, unequal: bodies.unequal, examined: bodies.examined.trials };
     let report = apart(move || view::report(&report, &gates)).await?;
-    Ok(Json(ReportAnswer { about, sent, answers, report }))
+    Ok(Json(ReportAnswer { about, sent, shed, answers, report }))
 }
 
 /// Whether a shadow may go live
@@ -123,6 +125,7 @@ pub(crate) async fn apart<T: Send + 'static>(
 struct Evidence {
     about: About,
     sent: u64,
+    shed: u64,
     report: Report,
     gates: Gates,
 }
@@ -153,7 +156,7 @@ async fn asked_for(context: &ApiContext, name: String, query: &SpanQuery) -> Res
         since: rounded(stretches.first().map(|stretch| stretch.from_ms)),
         until: rounded(stretches.last().map(|stretch| stretch.until_ms)),
     };
-    let Gathered { sent, report } =
+    let Gathered { sent, shed, report } =
         evidence::gather(&telemetry, &name, &shadow.spec, epoch.unwrap_or_default(), &stretches).await?;
-    Ok(Evidence { about, sent, report, gates: plan::gates(&shadow.spec) })
+    Ok(Evidence { about, sent, shed, report, gates: plan::gates(&shadow.spec) })
 }

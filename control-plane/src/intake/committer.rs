@@ -198,6 +198,7 @@ impl Committer {
         }
         let mut all = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         for (shadow, count) in rates {
+            self.metrics.shed.inc_by(count.shed);
             all.add(shadow, now_ms / 1_000, count);
         }
         drop(all);
@@ -329,6 +330,7 @@ fn rate(report: &ShadowReport) -> Count {
     };
     Count {
         mirrored: report.mirrored,
+        shed: report.shed,
         failed: report.candidate.total().saturating_sub(answered),
         mismatched: report.endpoints.values().map(mismatched).fold(0, u64::saturating_add),
     }

@@ -14,6 +14,7 @@ pub struct IntakeMetrics {
     pub(crate) reports: Family<ReportLabels, Counter>,
     pub(crate) pairs: Counter,
     pub(crate) pairs_left_out: Counter,
+    pub(crate) shed: Counter,
     pub(crate) lost: Family<LossLabels, Counter>,
     pub(crate) commit_seconds: Histogram,
     pub(crate) batch: Histogram,
@@ -41,6 +42,7 @@ impl IntakeMetrics {
             reports: Family::default(),
             pairs: Counter::default(),
             pairs_left_out: Counter::default(),
+            shed: Counter::default(),
             lost: Family::default(),
             // A synced commit takes from half a millisecond (NVMe) to some hundreds (a busy network volume).
             commit_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
@@ -60,6 +62,11 @@ impl IntakeMetrics {
             "umbra_telemetry_pairs_left_out",
             "Sampled pairs that were counted and not kept, because there were too many at once",
             metrics.pairs_left_out.clone(),
+        );
+        registry.register(
+            "umbra_telemetry_shed",
+            "Requests that filters did not mirror because their shadow fails or hangs",
+            metrics.shed.clone(),
         );
         registry.register("umbra_telemetry_lost", "What filters lost, by reason", metrics.lost.clone());
         registry.register_with_unit(

@@ -64,6 +64,8 @@ pub struct RatesRow {
     pub seconds: u64,
     /// Requests of which copies were sent.
     pub mirrored_per_second: f64,
+    /// Requests that Envoys did not mirror because the shadow fails or hangs.
+    pub shed_per_second: f64,
     /// Copies that were not answered.
     pub failed_per_second: f64,
     /// Pairs with another status or body, noise and all.
@@ -160,11 +162,12 @@ impl BoardRow {
 }
 
 impl RatesRow {
-    fn of(Count { mirrored, failed, mismatched }: Count) -> Self {
+    fn of(Count { mirrored, shed, failed, mismatched }: Count) -> Self {
         let per_second = |count: u64| count as f64 / WINDOW_S as f64;
         RatesRow {
             seconds: WINDOW_S,
             mirrored_per_second: per_second(mirrored),
+            shed_per_second: per_second(shed),
             failed_per_second: per_second(failed),
             mismatched_per_second: per_second(mismatched),
         }

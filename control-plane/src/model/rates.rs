@@ -14,6 +14,8 @@ const FORGOTTEN_S: u64 = 3_600;
 pub struct Count {
     /// Requests of which copies were sent.
     pub mirrored: u64,
+    /// Requests that were not mirrored to spare the shadow.
+    pub shed: u64,
     /// Copies that were not answered.
     pub failed: u64,
     /// Pairs with another status or body, noise and all.
@@ -79,6 +81,7 @@ impl Rates {
 impl Count {
     fn add(&mut self, other: Count) {
         self.mirrored = self.mirrored.saturating_add(other.mirrored);
+        self.shed = self.shed.saturating_add(other.shed);
         self.failed = self.failed.saturating_add(other.failed);
         self.mismatched = self.mismatched.saturating_add(other.mismatched);
     }
@@ -97,12 +100,13 @@ mod tests {
             prop_assert_eq!(rates.of("a", now_s), None);
             for (later, mirrored) in steps {
                 now_s += later;
-                rates.add("a", now_s, Count { mirrored, failed: 1, mismatched: 0 });
+                rates.add("a", now_s, Count { mirrored, shed: 2, failed: 1, mismatched: 0 });
                 all.push((now_s, mirrored));
                 for at in [now_s, now_s + 1, now_s + WINDOW_S, now_s + WINDOW_S + 1] {
                     let seen = all.iter().filter(|(second, _)| *second < at && *second + WINDOW_S >= at);
                     let expected = seen.fold(Count::default(), |sum, (_, mirrored)| Count {
                         mirrored: sum.mirrored + mirrored,
+                        shed: sum.shed + 2,
                         failed: sum.failed + 1,
                         mismatched: 0,
                     });

@@ -13,6 +13,8 @@ use umbra_wire::telemetry::{EndpointReport, ShadowReport};
 pub struct Traffic {
     /// Requests that were mirrored.
     pub mirrored: u64,
+    /// Requests that were not mirrored because the shadow fails or hangs.
+    pub shed: u64,
     /// What became of the copies.
     pub candidate: Outcomes,
     /// What became of those for the control.
@@ -26,6 +28,7 @@ impl Traffic {
     pub fn add(&mut self, report: &ShadowReport, started_ms: u64, ended_ms: u64) {
         self.merge(&Traffic {
             mirrored: report.mirrored,
+            shed: report.shed,
             candidate: report.candidate.clone(),
             control: report.control.clone(),
             seen_ms: Some((started_ms, ended_ms)),
@@ -35,6 +38,7 @@ impl Traffic {
     /// Adds what others counted.
     pub fn merge(&mut self, other: &Traffic) {
         self.mirrored = self.mirrored.saturating_add(other.mirrored);
+        self.shed = self.shed.saturating_add(other.shed);
         self.candidate.merge(&other.candidate);
         self.control.merge(&other.control);
         self.seen_ms = match (self.seen_ms, other.seen_ms) {

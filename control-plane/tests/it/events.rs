@@ -127,7 +127,7 @@ async fn the_board_has_what_is_known_of_a_shadow() {
     Worker::at(server.xds).send(&report(1, 1, 50)).await.unwrap();
     let body = r#"{"enabled": false, "for": "1h"}"#;
     server.api.send(Method::PATCH, "/api/v1/shadows/checkout-v2/valve", "application/json", body).await;
-    let rates = json!({"seconds": 10, "mirrored_per_second": 5.0, "failed_per_second": 0.0, "mismatched_per_second": 0.0});
+    let rates = json!({"seconds": 10, "mirrored_per_second": 5.0, "shed_per_second": 0.0, "failed_per_second": 0.0, "mismatched_per_second": 0.0});
     board_until(&server.api, "rates", |row| row["rates"] == rates).await;
     board_until(&server.api, "a verdict", |row| row["verdict"]["pairs"] == 50).await;
     let row = board_until(&server.api, "a share", |row| row["in_effect"]["lowest_percent"] == 5.0).await;

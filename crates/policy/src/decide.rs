@@ -67,6 +67,8 @@ pub enum Skip {
     NoSlot,
     /// Set by the filter: the policy was too old to be followed.
     Stale,
+    /// Set by the filter: the shadow fails or hangs, and is spared.
+    Shed,
     /// Set by the filter: the node's `max_rps` was reached.
     RateLimited,
     /// Set by the filter: the request was itself a copy.
@@ -75,7 +77,7 @@ pub enum Skip {
 
 impl Skip {
     /// Every reason, in the order in which they apply.
-    pub const ALL: [Skip; 12] = [
+    pub const ALL: [Skip; 13] = [
         Skip::Off,
         Skip::ZeroShare,
         Skip::Upgrade,
@@ -86,6 +88,7 @@ impl Skip {
         Skip::NotSampled,
         Skip::NoSlot,
         Skip::Stale,
+        Skip::Shed,
         Skip::RateLimited,
         Skip::Loop,
     ];
@@ -103,6 +106,7 @@ impl Skip {
             Skip::NotSampled => "not_sampled",
             Skip::NoSlot => "no_slot",
             Skip::Stale => "stale",
+            Skip::Shed => "shed",
             Skip::RateLimited => "rate_limited",
             Skip::Loop => "loop",
         }

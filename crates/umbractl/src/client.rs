@@ -14,7 +14,7 @@ use serde_json::Value;
 use umbra_resource::{Kind, Resource};
 
 use self::{
-    answer::{ApiProblem, Applied, AuditPage, Listed, Nodes, Verdict, Version},
+    answer::{ApiProblem, Applied, AuditPage, Board, Listed, Nodes, Verdict, Version},
     error::Error,
 };
 use crate::{cli::Global, failure::Failure};
@@ -174,6 +174,11 @@ impl Client {
     /// The nodes that the control plane knows.
     pub(crate) async fn nodes(&self) -> Result<Nodes, Error> {
         self.fetch(self.request(Method::GET, &["api", "v1", "nodes"])).await
+    }
+
+    /// Every shadow with what goes on there now.
+    pub(crate) async fn board(&self) -> Result<Board, Error> {
+        self.fetch(self.request(Method::GET, &["api", "v1", "board"])).await
     }
 
     /// One page of the audit trail, newest first; `before` is the `next` of the page before.

@@ -86,6 +86,8 @@ pub struct Report {
 pub struct ShadowReport {
     /// Requests that were mirrored.
     pub mirrored: u64,
+    /// Requests that were not mirrored because the shadow fails or hangs.
+    pub shed: u64,
     /// What became of the copies.
     pub candidate: Outcomes,
     /// What became of the copies for the control.

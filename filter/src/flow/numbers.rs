@@ -73,6 +73,13 @@ impl Numbers {
         }
     }
 
+    /// A request was not mirrored to a shadow, to spare it.
+    pub fn shed(&mut self, origin: &Origin, shadow: ShadowId, now: Now) {
+        if let Some(tally) = self.tally(origin, shadow, now) {
+            tally.report.shed = tally.report.shed.saturating_add(1);
+        }
+    }
+
     /// So many unequal pairs may be among the samples from the report after the next on; `None` leaves it to the worker.
     pub fn allow(&mut self, samples: Option<usize>) {
         self.allowance = Allowance(samples);

@@ -109,6 +109,15 @@ pub struct Finished {
     pub primary: Option<Answer>,
 }
 
+/// A copy that is waited for no longer, though it has not ended.
+#[derive(Debug)]
+pub struct Overdue {
+    /// Under which policy it was mirrored.
+    pub policy: Rc<Policy>,
+    /// What it was.
+    pub planned: Planned,
+}
+
 /// A copy whose outcome is known.
 #[derive(Debug)]
 pub struct FinishedCopy {
@@ -118,6 +127,8 @@ pub struct FinishedCopy {
     pub outcome: Outcome,
     /// Its answer, if it was compared and came to its end.
     pub answer: Option<Answer>,
+    /// Whether it was [`Overdue`] before.
+    pub was_overdue: bool,
 }
 
 /// The requests that are held.
@@ -130,6 +141,7 @@ pub struct Pairs {
     bytes: usize,
     key: [u8; 16],
     finished: Vec<Finished>,
+    overdue: Vec<Overdue>,
 }
 
 impl Pairs {
@@ -142,12 +154,18 @@ impl Pairs {
             bytes: 0,
             key,
             finished: Vec::new(),
+            overdue: Vec::new(),
         }
     }
 
     /// What has finished since the last call.
     pub fn take_finished(&mut self) -> Vec<Finished> {
         std::mem::take(&mut self.finished)
+    }
+
+    /// What is overdue since the last call.
+    pub fn take_overdue(&mut self) -> Vec<Overdue> {
+        std::mem::take(&mut self.overdue)
     }
 
     /// How many requests are held.
@@ -269,6 +287,7 @@ impl Pairs {
             }
             // Its copies' outcomes are still to come: what remains of it is small, and bounded like the rest.
             let before = entry.bytes();
+            self.overdue.extend(entry.overdue());
             self.finished.extend(entry.give_up(oldest));
             self.bytes = self.bytes.saturating_sub(before).saturating_add(entry.bytes());
             (entry.number, entry.since_ms) = (renewed, now_ms);

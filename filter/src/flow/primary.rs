@@ -4,7 +4,7 @@ use crate::flow::answers::Followed;
 use crate::flow::config::Primary;
 use crate::flow::headers::{Edit, MIRROR_1, MIRROR_2, PAIR, SHADOW, SLOT, STAMP, is_reserved};
 use crate::flow::observation::{Headers, Wanted};
-use crate::flow::pairs::{Mirrored, Origin as MirroredUnder, Party, Planned, Request};
+use crate::flow::pairs::{Mirrored, Party, Planned, Request};
 use crate::flow::shared::SharedData;
 use crate::flow::vm::{Rules, Vm};
 use std::net::IpAddr;
@@ -61,7 +61,7 @@ pub fn on_request(
         let cluster = match mirror.role {
             MirrorRole::Candidate => {
                 match refusal(vm, &rules, mirror.shadow, origin, shared) {
-                    Some(reason) => vm.counters.skipped(reason),
+                    Some(reason) => skipped(vm, &rules, mirror.shadow, reason),
                     None => admitted = Some(mirror.shadow),
                 }
                 Some(shadow.target_cluster())
@@ -168,9 +168,20 @@ fn refusal(
         return Some(Skip::Stale);
     }
     let shadow = rules.policy.shadow(id)?;
+    let random = vm.random();
+    if !vm.shedding.admits(shadow.name(), random) {
+        return Some(Skip::Shed);
+    }
     let rate = shadow.guard().max_rps?;
     let wall_ms = vm.now.wall_ms;
     (!vm.limiter.allow(shadow.name(), rate, wall_ms, shared)).then_some(Skip::RateLimited)
+}
+
+fn skipped(vm: &mut Vm, rules: &Rules, shadow: ShadowId, reason: Skip) {
+    vm.counters.skipped(reason);
+    if reason == Skip::Shed {
+        vm.numbers.shed(&rules.origin(), shadow, vm.now);
+    }
 }
 
 /// What the shadow looks at in answers.
@@ -197,9 +208,14 @@ fn expect(
         path: text(view.path()),
         at_ms: vm.now.wall_ms,
     });
-    let origin = MirroredUnder { policy: Rc::clone(&rules.policy), version: rules.version.clone() };
-    for copy in copies.iter().flatten().filter(|copy| copy.role == MirrorRole::Candidate) {
-        vm.numbers.mirrored(&origin, copy.shadow, vm.now);
+    let origin = rules.origin();
+    for copy in copies.iter().flatten() {
+        if let Some(shadow) = rules.policy.shadow(copy.shadow) {
+            vm.shedding.began(shadow.name(), copy.role, vm.now.monotonic_ms);
+        }
+        if copy.role == MirrorRole::Candidate {
+            vm.numbers.mirrored(&origin, copy.shadow, vm.now);
+        }
     }
     let observed = vm.pairs.expect(pair, Mirrored { origin, copies, request }, vm.now.monotonic_ms);
     vm.settle();

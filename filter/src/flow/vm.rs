@@ -5,8 +5,9 @@ use crate::flow::counters::Counters;
 use crate::flow::limit::Limiter;
 use crate::flow::numbers::Numbers;
 use crate::flow::outbox::{Outbox, Reply};
-use crate::flow::pairs::{Origin, Pairs};
+use crate::flow::pairs::{Origin, Overdue, Pairs};
 use crate::flow::shared::WorkerId;
+use crate::flow::shedding::Shedding;
 use crate::flow::time::Now;
 use crate::flow::worker::{InForce, Worker};
 use std::rc::Rc;
@@ -27,6 +28,8 @@ pub struct Vm {
     outbox: Outbox,
     /// `max_rps`.
     pub limiter: Limiter,
+    /// Spares shadows that fail.
+    pub shedding: Shedding,
     /// The moment of the last tick. Requests live by this clock: to ask Envoy for the time costs a host call.
     pub now: Now,
     /// The policy under which a request was last mirrored.
@@ -45,6 +48,13 @@ pub struct Rules {
     pub stale: bool,
 }
 
+impl Rules {
+    /// What requests are mirrored under.
+    pub fn origin(&self) -> Origin {
+        Origin { policy: Rc::clone(&self.policy), version: self.version.clone() }
+    }
+}
+
 impl Vm {
     /// A VM that has seen nothing. `seed` should differ from VM to VM.
     pub fn new(seed: u64) -> Self {
@@ -56,6 +66,7 @@ impl Vm {
             numbers: Numbers::default(),
             outbox: Outbox::new(random.u64(..)),
             limiter: Limiter::default(),
+            shedding: Shedding::default(),
             now: Now::default(),
             mirrored_under: None,
             random,
@@ -73,13 +84,24 @@ impl Vm {
         self.limiter.tick();
         self.pairs.sweep(now.monotonic_ms);
         self.settle();
+        self.shedding.tick(now.monotonic_ms);
     }
 
     /// Counts what has finished among the pairs. To be called after every event of theirs.
     pub fn settle(&mut self) {
+        for Overdue { policy, planned } in self.pairs.take_overdue() {
+            if let Some(shadow) = policy.shadow(planned.shadow) {
+                self.shedding.ended(shadow.name(), planned.role, None);
+            }
+        }
         for finished in self.pairs.take_finished() {
             for copy in &finished.copies {
                 self.counters.outcome(copy.outcome);
+                if let Some(shadow) = finished.origin.policy.shadow(copy.planned.shadow)
+                    && !copy.was_overdue
+                {
+                    self.shedding.ended(shadow.name(), copy.planned.role, Some(copy.outcome));
+                }
             }
             for compared in self.numbers.finished(finished, self.now, &mut self.random) {
                 self.counters.compared(compared);

@@ -98,6 +98,7 @@ export function report(shadow: string, since: string | null): Report {
     since: null,
     until: null,
     sent: 18_251,
+    shed: 0,
     answers: { compared: 18_190, unequal: 14_600, examined: 3_120 },
     mirrored: 18_249,
     began_ms: Date.now() - 93_600_000,

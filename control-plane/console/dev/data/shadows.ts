@@ -116,6 +116,7 @@ export function boardRow(of: Shadow, nodes: number): BoardRow {
     rates: {
       seconds: 10,
       mirrored_per_second: flowing,
+      shed_per_second: 0,
       failed_per_second: known === "no-go" ? flowing * 0.004 : 0,
       mismatched_per_second: known === "no-go" ? flowing * 0.023 : 0,
     },

@@ -24,6 +24,8 @@ pub struct ReportDocument {
     pub until: Option<String>,
     /// Requests of which copies were sent.
     pub sent: u64,
+    /// Requests that Envoys did not mirror because the shadow fails or hangs.
+    pub shed: u64,
     /// How many answers were compared, and how closely.
     pub answers: AnswersDocument,
     /// Those of `sent` of which it is known what became of the copies. It gets there when nothing is under way.

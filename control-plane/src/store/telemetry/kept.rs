@@ -23,6 +23,8 @@ struct KeptTraffic {
     began_ms: Option<u64>,
     #[prost(uint64, optional, tag = "5")]
     ended_ms: Option<u64>,
+    #[prost(uint64, tag = "6")]
+    shed: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -60,6 +62,7 @@ struct KeptField {
 pub(super) fn traffic(traffic: &Traffic) -> Vec<u8> {
     KeptTraffic {
         mirrored: traffic.mirrored,
+        shed: traffic.shed,
         candidate: Some(outcome::counts(&traffic.candidate)),
         control: Some(outcome::counts(&traffic.control)),
         began_ms: traffic.seen_ms.map(|(began, _)| began),
@@ -72,6 +75,7 @@ pub(super) fn to_traffic(bytes: &[u8]) -> Result<Traffic, StoreError> {
     let kept = KeptTraffic::decode(bytes).map_err(|error| unreadable(error.to_string()))?;
     Ok(Traffic {
         mirrored: kept.mirrored,
+        shed: kept.shed,
         candidate: outcome::outcomes(&kept.candidate.unwrap_or_default()),
         control: outcome::outcomes(&kept.control.unwrap_or_default()),
         seen_ms: kept.began_ms.zip(kept.ended_ms),

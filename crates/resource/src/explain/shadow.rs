@@ -186,7 +186,7 @@ fn skip_words(
             )
         }
         Skip::NoSlot => "the shadows before it in the order of names take the slots it needs".to_owned(),
-        Skip::Stale | Skip::RateLimited | Skip::Loop => reason.name().to_owned(),
+        Skip::Stale | Skip::Shed | Skip::RateLimited | Skip::Loop => reason.name().to_owned(),
     }
 }
 

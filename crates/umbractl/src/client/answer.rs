@@ -38,6 +38,26 @@ pub(crate) struct Nodes {
     pub(crate) items: Vec<Node>,
 }
 
+/// Every shadow with what goes on there now, as far as a status shows it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Board {
+    pub(crate) shadows: Vec<BoardRow>,
+}
+
+/// A shadow.
+#[derive(Debug, Deserialize)]
+pub(crate) struct BoardRow {
+    pub(crate) name: String,
+    /// None if nothing was ever reported.
+    pub(crate) rates: Option<Rates>,
+}
+
+/// Over the last seconds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct Rates {
+    pub(crate) shed_per_second: f64,
+}
+
 /// One Envoy.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Node {
@@ -236,6 +256,7 @@ pub(crate) struct Report {
     pub(crate) shadow: String,
     pub(crate) evidence_since: Option<String>,
     pub(crate) sent: u64,
+    pub(crate) shed: u64,
     pub(crate) mirrored: u64,
     pub(crate) answers: Answers,
     pub(crate) outcomes: Outcomes,

@@ -65,6 +65,13 @@ fn text(report: &Report) -> String {
         "copies: {}",
         if outcomes.is_empty() { "none".to_owned() } else { outcomes.join(", ") }
     );
+    if report.shed > 0 {
+        let _ = writeln!(
+            text,
+            "shed: {} not mirrored because the shadow fails or hangs",
+            count(report.shed, "request")
+        );
+    }
     let whole = row("(all)", report.latency_ms.pairs, &report.counts, &report.latency_ms);
     let endpoints = report
         .endpoints

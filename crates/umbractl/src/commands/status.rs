@@ -9,7 +9,7 @@ use super::get::node_table;
 use crate::{
     client::{
         Client,
-        answer::{Nodes, Version},
+        answer::{Board, Nodes, Version},
     },
     failure::{Failure, Outcome},
     output::{self, Output, table},
@@ -47,6 +47,8 @@ struct ShadowStatus {
     in_effect: Option<Range>,
     stamps: Vec<String>,
     target: String,
+    /// Requests that nodes did not mirror over the last seconds because the shadow fails or hangs.
+    shed_per_second: f64,
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -99,11 +101,12 @@ async fn look(client: &Client) -> Result<Status, Failure> {
     let version = client.version().await?;
     let shadows = client.list(Kind::Shadow).await?.items;
     let nodes = client.nodes().await?;
+    let board = client.board().await?;
     Ok(Status {
         server: client.server().to_owned(),
         version,
         summary: summarise(&shadows, &nodes),
-        shadows: shadows.iter().filter_map(|resource| shadow_status(resource, &nodes)).collect(),
+        shadows: shadows.iter().filter_map(|resource| shadow_status(resource, &nodes, &board)).collect(),
         nodes,
     })
 }
@@ -126,7 +129,7 @@ fn summarise(shadows: &[Resource], nodes: &Nodes) -> Summary {
     }
 }
 
-fn shadow_status(resource: &Resource, nodes: &Nodes) -> Option<ShadowStatus> {
+fn shadow_status(resource: &Resource, nodes: &Nodes, board: &Board) -> Option<ShadowStatus> {
     let Resource::Shadow(shadow) = resource else { return None };
     let name = &shadow.metadata.name;
     let in_effect = nodes
@@ -143,6 +146,12 @@ fn shadow_status(resource: &Resource, nodes: &Nodes) -> Option<ShadowStatus> {
         in_effect,
         stamps: shadow.spec.stamps.clone(),
         target: shadow.spec.target.cluster.clone(),
+        shed_per_second: board
+            .shadows
+            .iter()
+            .find(|row| &row.name == name)
+            .and_then(|row| row.rates)
+            .map_or(0.0, |rates| rates.shed_per_second),
     })
 }
 
@@ -173,6 +182,12 @@ fn text(status: &Status, now: SystemTime) -> String {
                     shadow.target.clone(),
                 ]
             }),
+        ));
+    }
+    for shadow in status.shadows.iter().filter(|shadow| shadow.shed_per_second > 0.0) {
+        text.push_str(&format!(
+            "{} fails or hangs: {:.1} requests a second are not mirrored, to spare it\n",
+            shadow.name, shadow.shed_per_second
         ));
     }
     if !status.nodes.items.is_empty() {

@@ -49,7 +49,7 @@ fn report() -> Value {
         numbers(),
         json!({
             "shadow": "checkout-v2", "evidence_since": "2030-01-31T12:00:00.000Z", "since": null, "until": null,
-            "sent": 8003, "answers": {"compared": 8000, "unequal": 400, "examined": 120}, "mirrored": 8000,
+            "sent": 8003, "shed": 41, "answers": {"compared": 8000, "unequal": 400, "examined": 120}, "mirrored": 8000,
             "outcomes": {"shadow": [{"outcome": "answered", "count": 7990}, {"outcome": "reset", "count": 10}], "control": []},
             "endpoints": [endpoint],
         }),

@@ -229,6 +229,15 @@ pub(crate) fn nodes() -> Value {
     ]})
 }
 
+/// What goes on, with so many requests a second that are not mirrored to spare a shadow.
+pub(crate) fn board(shed: f64) -> serde_json::Value {
+    let rates = json!({
+        "seconds": 10, "mirrored_per_second": 5.0, "shed_per_second": shed, "failed_per_second": 0.0,
+        "mismatched_per_second": 0.0,
+    });
+    json!({"revision": 7, "shadows": [{"name": "checkout-v2", "rates": rates}]})
+}
+
 /// The answer to every read of a small mesh, and 404 to what is not there.
 pub(crate) fn mesh(asked: &Asked) -> Answer {
     match asked.line.as_str() {
@@ -238,6 +247,7 @@ pub(crate) fn mesh(asked: &Asked) -> Answer {
         "GET /api/v1/shadows" => Answer::json(&json!({"items": [shadow(5.0, true, 7)], "revision": 7})),
         "GET /api/v1/shadows/checkout-v2" => Answer::json(&shadow(5.0, true, 7)),
         "GET /api/v1/nodes" => Answer::json(&nodes()),
+        "GET /api/v1/board" => Answer::json(&board(0.0)),
         line if line.starts_with("GET /api/v1/audit?") => Answer::json(&json!({"items": [
             {
                 "id": 12, "revision": 7, "at": "2020-01-01T00:00:00Z", "actor": "anonymous",

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    fake::{Answer, Fake, THEN, mesh, nodes, shadow, stamp},
+    fake::{Answer, Fake, THEN, board, mesh, nodes, shadow, stamp},
     run::{against, with_stdin},
 };
 
@@ -64,7 +64,7 @@ fn get_audit_reads_page_after_page_until_it_has_enough() {
 
 #[test]
 fn nothing_to_show_is_said_on_standard_error() {
-    let fake = Fake::new(|_| Answer::json(&json!({"items": [], "revision": 0, "next": null})));
+    let fake = Fake::new(|_| Answer::json(&json!({"items": [], "shadows": [], "revision": 0, "next": null})));
     for (what, said) in [
         ("stamps", "no stamps\n"),
         ("shadows", "no shadows\n"),
@@ -170,13 +170,25 @@ fn status_json_has_shares_in_effect_of_connected_nodes_alone() {
 fn status_of_an_empty_mesh_is_one_line() {
     let fake = Fake::new(|asked| match asked.line.as_str() {
         "GET /version" => mesh(asked),
-        _ => Answer::json(&json!({"items": [], "revision": 0})),
+        _ => Answer::json(&json!({"items": [], "shadows": [], "revision": 0})),
     });
     assert_eq!(
         against(&fake, &["status"]).exits(0).stdout,
         "umbra 0.1.0 at http://control-plane, revision 0: 0 shadows (0 on), 0 nodes (0 synced, 0 stale, 0 nacked, \
          0 disconnected)\n"
     );
+}
+
+#[test]
+fn status_names_a_shadow_that_is_spared() {
+    let fake = Fake::new(|asked| match asked.line.as_str() {
+        "GET /api/v1/board" => Answer::json(&board(41.25)),
+        _ => mesh(asked),
+    });
+    let stdout = against(&fake, &["status"]).exits(0).stdout;
+    let said = "checkout-v2 fails or hangs: 41.2 requests a second are not mirrored, to spare it\n";
+    assert!(stdout.contains(said), "{stdout}");
+    assert!(!against(&Fake::new(mesh), &["status"]).exits(0).stdout.contains("hangs"));
 }
 
 #[test]

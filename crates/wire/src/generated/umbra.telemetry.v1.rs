@@ -68,6 +68,9 @@ pub struct ShadowReport {
     /// At most 200, and one more called `other` for the rest.
     #[prost(message, repeated, tag = "5")]
     pub endpoints: ::prost::alloc::vec::Vec<EndpointReport>,
+    /// Requests that were not mirrored because the shadow fails or hangs.
+    #[prost(uint64, tag = "6")]
+    pub shed: u64,
 }
 /// How many copies had which outcome.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -81,8 +81,10 @@ fn shadows(
         let at = At::Item(&list, index);
         name(&message.shadow, at.field("shadow"), errors);
         bounded(message.mirrored, MAX_COUNT, at.field("mirrored"), errors);
+        bounded(message.shed, MAX_COUNT, at.field("shed"), errors);
         let report = ShadowReport {
             mirrored: message.mirrored,
+            shed: message.shed,
             candidate: outcomes(message.candidate, at.field("candidate"), errors),
             control: outcomes(message.control, at.field("control"), errors),
             endpoints: endpoints(message.endpoints, at.field("endpoints"), errors),

@@ -29,6 +29,7 @@ fn shadow(name: &str, report: &ShadowReport) -> proto::ShadowReport {
     proto::ShadowReport {
         shadow: name.to_owned(),
         mirrored: report.mirrored,
+        shed: report.shed,
         candidate: outcomes(&report.candidate),
         control: outcomes(&report.control),
         endpoints: report.endpoints.iter().map(|(name, numbers)| numbers.to_proto(name)).collect(),

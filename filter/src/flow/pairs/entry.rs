@@ -1,7 +1,8 @@
 //! One mirrored request.
 
-use super::{Finished, FinishedCopy, Mirrored, Origin, Party, Planned, Request};
+use super::{Finished, FinishedCopy, Mirrored, Origin, Overdue, Party, Planned, Request};
 use crate::flow::observation::{Answer, Headers, Observation, Wanted};
+use std::rc::Rc;
 use umbra_compare::outcome::Outcome;
 use umbra_policy::pair::PairId;
 use umbra_policy::{Policy, Slot};
@@ -115,7 +116,7 @@ impl Entry {
     }
 
     pub(super) fn on_headers(&mut self, party: Party, headers: &Headers, now_us: u64) -> bool {
-        let policy = std::rc::Rc::clone(&self.origin.policy);
+        let policy = Rc::clone(&self.origin.policy);
         let planned = self.copies.each_ref().map(|copy| copy.as_ref().map(|copy| copy.planned));
         let chosen = |name: &str| {
             ["content-type", "content-encoding"].contains(&name)
@@ -166,6 +167,16 @@ impl Entry {
         };
     }
 
+    /// The copies that [`Entry::give_up`] stops waiting for.
+    pub(super) fn overdue(&self) -> impl Iterator<Item = Overdue> {
+        let open = |copy: &&Copy| !self.given_up && matches!(copy.state, State::Open(_));
+        self.copies
+            .iter()
+            .flatten()
+            .filter(open)
+            .map(|copy| Overdue { policy: Rc::clone(&self.origin.policy), planned: copy.planned })
+    }
+
     /// Held for too long: tells what is known, and lets go of all that was observed.
     pub(super) fn give_up(&mut self, pair: PairId) -> Option<Finished> {
         self.given_up = true;
@@ -184,7 +195,7 @@ impl Entry {
                 State::Told => continue,
             };
             copy.state = State::Told;
-            told.push(FinishedCopy { planned: copy.planned, outcome, answer: None });
+            told.push(FinishedCopy { planned: copy.planned, outcome, answer: None, was_overdue: false });
         }
         (!told.is_empty()).then(|| self.finished(pair, told, request, None))
     }
@@ -212,10 +223,11 @@ impl Entry {
 
     fn tell(&mut self, outcome: impl Fn(State) -> Option<(Outcome, Option<Answer>)>) -> Vec<FinishedCopy> {
         let mut told = Vec::new();
+        let was_overdue = self.given_up;
         for copy in self.copies.iter_mut().flatten() {
             let state = std::mem::replace(&mut copy.state, State::Told);
             if let Some((outcome, answer)) = outcome(state) {
-                told.push(FinishedCopy { planned: copy.planned, outcome, answer });
+                told.push(FinishedCopy { planned: copy.planned, outcome, answer, was_overdue });
             }
         }
         told

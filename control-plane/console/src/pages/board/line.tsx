@@ -99,20 +99,26 @@ export function InEffect({ row }: { row: BoardRow }) {
 
 /** What flows now. */
 export function Rates({ row }: { row: BoardRow }) {
-  if (!row.rates || row.rates.mirrored_per_second === 0) {
+  if (!row.rates || row.rates.mirrored_per_second + row.rates.shed_per_second === 0) {
     return (
       <div class="rates">
         <p class="small-print">nothing flows</p>
       </div>
     );
   }
-  const { mirrored_per_second: mirrored, failed_per_second: failed, mismatched_per_second: mismatched } = row.rates;
+  const { mirrored_per_second: mirrored, shed_per_second: shed, failed_per_second: failed, mismatched_per_second: mismatched } = row.rates;
   return (
     <dl class="rates">
       <div>
         <dt>mirrored</dt>
         <dd>{rate(mirrored)}</dd>
       </div>
+      {shed > 0 && (
+        <div class="bad" title="Not mirrored, to spare a shadow that fails or hangs">
+          <dt>shed</dt>
+          <dd>{rate(shed)}</dd>
+        </div>
+      )}
       <div class={failed > 0 ? "bad" : ""}>
         <dt>failed</dt>
         <dd>{rate(failed)}</dd>

@@ -24,6 +24,7 @@ export function Outcomes({ report }: { report: Report }) {
       <p class="small-print">
         {plural(report.sent, "request")} copied, of {count(report.mirrored)} it is known what became; {count(report.answers.unequal)} of{" "}
         {count(report.answers.compared)} answers were not equal, {count(report.answers.examined)} were looked at word for word
+        {report.shed > 0 && <>; {plural(report.shed, "request")} not mirrored, to spare a shadow that fails or hangs</>}
       </p>
       <div class="outcomes">
         <div>
