@@ -264,9 +264,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         files: Files,
     },
-    /// Say what a node would do with a request, and why, without a control plane
+    /// Say what a node would do with a request, and why: by manifests, or by what the control plane has
     #[command(
-        after_help = "Examples:\n  umbractl explain -f shadow.yaml --host shop.example.com --path '/api/cart?page=2' --cookie session=abc\n  umbractl explain -f shadow.yaml --host shop.example.com --path / --node id=sidecar-7,zone=us-east-1a,metadata.env=prod -o json"
+        after_help = "Examples:\n  umbractl explain --host shop.example.com --path /api/cart\n  umbractl explain -f shadow.yaml --host shop.example.com --path '/api/cart?page=2' --cookie session=abc\n  umbractl explain -f shadow.yaml --host shop.example.com --path / --node id=sidecar-7,zone=us-east-1a,metadata.env=prod -o json"
     )]
     Explain(Box<ExplainArgs>),
     /// Compare two files as a shadow's bodies are compared: JSON by structure, text by lines, anything else by bytes
@@ -299,8 +299,12 @@ pub(crate) struct Files {
 /// A request to explain, and for which node.
 #[derive(Args, Debug)]
 pub(crate) struct ExplainArgs {
-    #[command(flatten)]
-    pub(crate) files: Files,
+    /// Manifests to go by, as for `check`; without it, what the control plane has
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) filename: Vec<PathBuf>,
+    /// Look into the directories of a directory too
+    #[arg(short = 'R', long, requires = "filename")]
+    pub(crate) recursive: bool,
     /// The request's host, with or without a port
     #[arg(long)]
     pub(crate) host: String,

@@ -40,7 +40,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
         Command::Check { files } => check::run(&files, output),
         Command::Diff(args) => diff::run(&args, output),
         Command::Analyze(args) => analyze::run(&args, output),
-        Command::Explain(args) => explain::run(&args, output),
+        Command::Explain(args) => explain::run(|| connect(&global, output), &args, output).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "umbractl", &mut script);

@@ -3,6 +3,7 @@
 mod figures;
 mod load;
 mod nginx;
+mod pin;
 mod setups;
 
 use std::fs;
@@ -34,7 +35,7 @@ pub(crate) enum Part {
     Proxies,
 }
 
-/// Measures `parts` (none: everything), and keeps it as JSON in `file` (left out: `target/bench.json`).
+/// Measures `parts` (none: everything), of the proxies those whose names have one of `setups` in them (none: all), and keeps it as JSON in `file` (left out: `target/bench.json`).
 ///
 /// # Errors
 /// When something cannot be installed, built or started, or when a setup did not do what it is measured for.
@@ -43,6 +44,7 @@ pub(crate) fn measure(
     parts: &[Part],
     rounds: u32,
     seconds: u32,
+    setups: &[String],
     file: Option<&Path>,
 ) -> Result<()> {
     ensure!(rounds > 0 && seconds > 0, "at least one round of one second");
@@ -69,7 +71,7 @@ pub(crate) fn measure(
         figures.intake = Some(benchmark(checkout, &folder, "umbra-control-plane", "intake")?);
     }
     if asked(Part::Proxies) {
-        figures.proxies = Some(in_proxies(checkout, &folder, rounds, seconds)?);
+        figures.proxies = Some(in_proxies(checkout, &folder, (rounds, seconds), setups)?);
     }
     let file = file.map_or_else(|| checkout.target.join("bench.json"), Path::to_owned);
     fs::write(&file, serde_json::to_vec_pretty(&figures)?)
@@ -80,16 +82,24 @@ pub(crate) fn measure(
 }
 
 /// What a request costs the proxies.
-fn in_proxies(checkout: &Checkout, folder: &Path, rounds: u32, seconds: u32) -> Result<ProxyFigures> {
+fn in_proxies(
+    checkout: &Checkout,
+    folder: &Path,
+    (rounds, seconds): (u32, u32),
+    names: &[String],
+) -> Result<ProxyFigures> {
+    let setups = setups::named(names)?;
     load::install_tools()?;
     build_control_plane(checkout)?;
-    say::heading(format_args!("Envoy {}, one worker, {rounds} rounds of {seconds} s", envoy::NEWEST));
+    say::heading(format_args!(
+        "Envoy {}, one worker {}, {rounds} rounds of {seconds} s",
+        envoy::NEWEST,
+        pin::words()
+    ));
     let envoy = envoy::install(checkout, envoy::NEWEST)?;
     let load = Load::start(folder, seconds)?;
-    let running: Vec<Running> = setups::ALL
-        .iter()
-        .map(|setup| setup.start(checkout, &envoy, folder, &load))
-        .collect::<Result<_>>()?;
+    let running: Vec<Running> =
+        setups.iter().map(|setup| setup.start(checkout, &envoy, folder, &load)).collect::<Result<_>>()?;
     let mut measured = Vec::new();
     for running in &running {
         let (cpu_us, requests_per_second, latency) = (Vec::new(), Vec::new(), Vec::new());

@@ -76,6 +76,9 @@ enum Task {
         /// How long each measurement takes
         #[arg(long, default_value_t = 3)]
         seconds: u32,
+        /// Of the proxies, those alone whose names have this text in them, and what they are compared with; may be repeated
+        #[arg(long, value_name = "TEXT")]
+        setup: Vec<String>,
         /// Where the numbers are kept as JSON; target/bench.json if left out
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
@@ -144,8 +147,8 @@ fn run(task: Task) -> Result<()> {
         Task::Check => in_steps(|steps| ci::check(&checkout, steps)),
         Task::Ci => in_steps(|steps| ci::all(&checkout, steps)),
         Task::Fuzz(arguments) => fuzz::look(&checkout, &arguments),
-        Task::Bench { parts, rounds, seconds, json } => {
-            bench::measure(&checkout, &parts, rounds, seconds, json.as_deref())
+        Task::Bench { parts, rounds, seconds, setup, json } => {
+            bench::measure(&checkout, &parts, rounds, seconds, &setup, json.as_deref())
         }
         Task::Deny { advisories } => deny::check(&checkout, advisories),
         Task::Schemathesis => {

@@ -1,15 +1,16 @@
-//! `umbractl explain`: what a node would do with a request, and why, without a control plane.
+//! `umbractl explain`: what a node would do with a request, and why, by manifests or by what the control plane has.
 
 use umbra_policy::BodyLength;
 use umbra_resource::{
-    NodeAttributes, ResourceSet,
+    Kind, NodeAttributes, ResourceSet,
     explain::{self, ExplainRequest, Explanation, Outcome as Decision, ShadowExplanation, StampExplanation},
 };
 
 use crate::{
-    cli::ExplainArgs,
+    cli::{ExplainArgs, Files},
+    client::Client,
     failure::{Failure, Outcome},
-    manifest,
+    manifest::{self, Manifests, Origins},
     output::Output,
     value::{BodyBytes, NodeField},
 };
@@ -22,11 +23,19 @@ const HAS_ITS_OPTION: [(&str, &str); 4] = [
     ("transfer-encoding", "--body-bytes unknown"),
 ];
 
-/// Explains one request under the manifests.
-pub(super) fn run(args: &ExplainArgs, output: &Output) -> Result<Outcome, Failure> {
+/// Explains one request. The control plane is asked only where no manifests are given.
+pub(super) async fn run(
+    connect: impl FnOnce() -> Result<Client, Failure>,
+    args: &ExplainArgs,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let request = request(args)?;
     let node = node(&args.node);
-    let manifests = manifest::read(&args.files)?;
+    let manifests = if args.filename.is_empty() {
+        stored(&connect()?).await?
+    } else {
+        manifest::read(&Files { filename: args.filename.clone(), recursive: args.recursive })?
+    };
     let origins = manifests.origins;
     let located = |problems: Vec<umbra_resource::Problem>| {
         let findings: Vec<_> = problems.into_iter().map(|problem| origins.locate_problem(problem)).collect();
@@ -36,6 +45,12 @@ pub(super) fn run(args: &ExplainArgs, output: &Output) -> Result<Outcome, Failur
     let explanation = explain::explain(&set, &node, &request).map_err(located)?;
     output.show(&explanation, || text(&request, &explanation))?;
     Ok(Outcome::Yes)
+}
+
+async fn stored(client: &Client) -> Result<Manifests, Failure> {
+    let mut resources = client.list(Kind::Stamp).await?.items;
+    resources.extend(client.list(Kind::Shadow).await?.items);
+    Ok(Manifests { resources, origins: Origins::default() })
 }
 
 fn request(args: &ExplainArgs) -> Result<ExplainRequest, Failure> {

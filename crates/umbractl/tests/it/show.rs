@@ -192,6 +192,16 @@ fn status_names_a_shadow_that_is_spared() {
 }
 
 #[test]
+fn explain_without_manifests_goes_by_what_the_control_plane_has() {
+    let arguments = ["explain", "--host", "shop.example.com", "--path", "/", "-o", "json"];
+    let fake = Fake::new(mesh);
+    let explained = against(&fake, &arguments).exits(0).json();
+    assert_eq!(explained["stamps"][0]["name"], "checkout");
+    assert_eq!(explained["shadows"][0]["name"], "checkout-v2");
+    assert_eq!(fake.lines(), ["GET /api/v1/stamps", "GET /api/v1/shadows"]);
+}
+
+#[test]
 fn what_comes_from_elsewhere_cannot_steer_the_terminal() {
     let fake = Fake::new(|asked| match asked.line.as_str() {
         "GET /api/v1/nodes" => {

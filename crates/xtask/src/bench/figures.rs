@@ -99,7 +99,8 @@ impl ProxyFigures {
             requests_per_second: Spread::of(&rounds.requests_per_second),
             telemetry_bytes_per_request: rounds.telemetry_bytes,
         });
-        let goals = GOALS.iter().map(|&(of, to, at_most)| {
+        let are_known = |of: &str, to: &str| [of, to].iter().all(|name| named(measured, name).is_some());
+        let goals = GOALS.iter().filter(|(of, to, _)| are_known(of, to)).map(|&(of, to, at_most)| {
             let ratio = Spread::of(&ratios(measured, of, to, |rounds| &rounds.cpu_us));
             Goal { of, to, ratio, at_most }
         });

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::nginx;
+use super::{nginx, pin};
 use crate::http::Client;
 use crate::process::Process;
 use crate::{ports, run, say};
@@ -98,7 +98,8 @@ impl Load {
     pub(crate) fn start(folder: &Path, seconds: u32) -> Result<Self> {
         let [primary, shadow] = ports::free()?;
         let upstreams = Upstreams { primary, shadow };
-        let nginx = nginx::start("the services", &nginx::services(upstreams, folder)?, folder, primary)?;
+        let nginx =
+            nginx::start("the services", pin::others, &nginx::services(upstreams, folder)?, folder, primary)?;
         Ok(Self { _nginx: nginx, upstreams, seconds, log: folder.join("latency.tsv") })
     }
 
@@ -136,7 +137,7 @@ impl Load {
         if self.log.exists() {
             fs::remove_file(&self.log).with_context(|| format!("cannot remove {}", self.log.display()))?;
         }
-        let mut h2load = Command::new(run::find("h2load").context("h2load is missing")?);
+        let mut h2load = pin::others(run::find("h2load").context("h2load is missing")?);
         h2load
             .args(["--h1", "--threads", "1", "--clients", &CONNECTIONS.to_string()])
             .args(["--requests", &requests.to_string(), "--rps", &rate.to_string()])
@@ -160,7 +161,7 @@ impl Load {
     }
 
     fn wrk(&self, port: u16, path: &str, seconds: u32) -> Result<u64> {
-        let mut wrk = Command::new(run::find("wrk").context("wrk is missing")?);
+        let mut wrk = pin::others(run::find("wrk").context("wrk is missing")?);
         wrk.args(["-t", "1", "-c", &CONNECTIONS.to_string(), "-d", &format!("{seconds}s")])
             .args(["-H", "authorization: Bearer token", "-H", "cookie: session=1"])
             .arg(format!("http://127.0.0.1:{port}{path}"));

@@ -20,16 +20,22 @@ pub(crate) fn find() -> Option<PathBuf> {
     run::find("nginx").or_else(|| Some(PathBuf::from("/usr/sbin/nginx")).filter(|file| file.is_file()))
 }
 
-/// Starts nginx with its files in `folder`, and waits until it answers on `port`.
+/// Starts nginx on the processors that `pinned` gives it, with its files in `folder`, and waits until it answers on `port`.
 ///
 /// # Errors
 /// When it does not come up.
-pub(crate) fn start(name: &str, config: &str, folder: &Path, port: u16) -> Result<Process> {
+pub(crate) fn start(
+    name: &str,
+    pinned: impl FnOnce(PathBuf) -> Command,
+    config: &str,
+    folder: &Path,
+    port: u16,
+) -> Result<Process> {
     let file = folder.join("nginx.conf");
     fs::write(&file, config).with_context(|| format!("cannot write {}", file.display()))?;
     let mut nginx = Process::start_logged(
         name,
-        Command::new(find().context("nginx is missing")?).arg("-p").arg(folder).arg("-c").arg(&file),
+        pinned(find().context("nginx is missing")?).arg("-p").arg(folder).arg("-c").arg(&file),
         &folder.join("nginx.log"),
     )?;
     let client = Client::new(port);

@@ -3,14 +3,13 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::load::{LONG_LIST, Load, SHORT_LIST, SMALL};
-use super::nginx;
+use super::{nginx, pin};
 use crate::checkout::Checkout;
 use crate::http::Client;
 use crate::process::Process;
@@ -126,6 +125,19 @@ pub(crate) const ALL: [Setup; 18] = [
     other("nginx, its mirror, 100 %", NGINX, SMALL, 1.0, Kind::NginxMirror),
 ];
 
+/// Those whose names have one of these texts in them, and what they are compared with; all without a text.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn named(texts: &[String]) -> Result<Vec<&'static Setup>> {
+    let asked = |setup: &&Setup| texts.is_empty() || texts.iter().any(|text| setup.name.contains(text));
+    let bases: Vec<&str> = ALL.iter().filter(asked).map(|setup| setup.base).collect();
+    let found: Vec<&Setup> = ALL.iter().filter(|setup| asked(setup) || bases.contains(&setup.name)).collect();
+    let names: Vec<&str> = ALL.iter().map(|setup| setup.name).collect();
+    ensure!(!found.is_empty(), "there is no set-up like {texts:?}: there are\n{}", names.join("\n"));
+    Ok(found)
+}
+
 /// A running proxy.
 #[derive(Debug)]
 pub(crate) struct Running {
@@ -176,7 +188,7 @@ impl Setup {
     fn start_nginx(&'static self, folder: &Path, load: &Load) -> Result<Running> {
         let [port] = ports::free()?;
         let config = nginx::proxy(port, load.upstreams(), self.kind == Kind::NginxMirror, folder);
-        let process = nginx::start(self.name, &config, folder, port)?;
+        let process = nginx::start(self.name, pin::proxy, &config, folder, port)?;
         Ok(Running { setup: self, process, control_plane: None, port })
     }
 
@@ -210,7 +222,7 @@ impl Setup {
         let arguments = ["--concurrency", "1", "--use-dynamic-base-id", "--disable-hot-restart"];
         let mut process = Process::start_logged(
             self.name,
-            Command::new(envoy).arg("-c").arg(config).args(arguments),
+            pin::proxy(envoy).arg("-c").arg(config).args(arguments),
             &folder.join("envoy.log"),
         )?;
         let admin = Client::new(admin);
@@ -247,7 +259,7 @@ impl ControlPlane {
         }
         let mut process = Process::start_logged(
             "the control plane",
-            Command::new(checkout.target.join("release/umbra"))
+            pin::others(checkout.target.join("release/umbra"))
                 .args(["serve", "--dev", "--database-url"])
                 .arg(format!("sqlite://{}", database.display()))
                 .args(["--listen-api", &format!("127.0.0.1:{api}")])

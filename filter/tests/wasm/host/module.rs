@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
-use wasmi::{Engine, Module};
+use wasmi::{Config, Engine, Module};
 
 /// The module that ships, compiled once for all tests of the process.
 pub(super) fn module() -> &'static (Engine, Module) {
@@ -19,7 +19,9 @@ pub(super) fn module() -> &'static (Engine, Module) {
                 path.display()
             )
         });
-        let engine = Engine::default();
+        let mut config = Config::default();
+        config.consume_fuel(true);
+        let engine = Engine::new(&config);
         let module = Module::new(&engine, &bytes).expect("the file is a wasm module");
         (engine, module)
     })

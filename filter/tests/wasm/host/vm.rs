@@ -62,6 +62,7 @@ impl Vm {
             next_token: 0,
         };
         let mut store = Store::new(engine, data);
+        store.set_fuel(u64::MAX).expect("the engine counts instructions");
         let mut linker = Linker::new(engine);
         imports::link(&mut linker, &mut store, module);
         let instance =
@@ -183,6 +184,12 @@ impl Vm {
     /// A call is answered.
     pub(crate) fn grpc_answer(&mut self, root: u32, token: u32, bytes: &[u8]) {
         self.grpc_message(root, token, bytes);
+    }
+
+    /// The instructions that the module has run since the VM began: what it costs, apart from the calls into and out of it, and
+    /// the same on every machine.
+    pub(crate) fn instructions(&self) -> u64 {
+        u64::MAX - self.store.get_fuel().expect("the engine counts instructions")
     }
 
     /// The VM's number.
