@@ -17,7 +17,7 @@ pub(crate) struct Umbra {
     child: Child,
     api: String,
     pub(crate) xds: String,
-    log: std::thread::JoinHandle<String>,
+    log: Option<std::thread::JoinHandle<String>>,
 }
 
 fn command(folder: &Path) -> Command {
@@ -61,7 +61,7 @@ impl Umbra {
             lines.read_to_string(&mut log).unwrap();
             log
         };
-        Umbra { child, api: address("api"), xds: address("xds"), log: std::thread::spawn(rest) }
+        Umbra { child, api: address("api"), xds: address("xds"), log: Some(std::thread::spawn(rest)) }
     }
 
     pub(crate) fn api(&self) -> Api {
@@ -80,7 +80,15 @@ impl Umbra {
     /// How it ended, and its log.
     pub(crate) fn ended(mut self) -> (Option<i32>, String) {
         let code = self.child.wait().unwrap().code();
-        (code, self.log.join().unwrap())
+        (code, self.log.take().unwrap().join().unwrap())
+    }
+}
+
+impl Drop for Umbra {
+    fn drop(&mut self) {
+        // It may have ended by itself, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
