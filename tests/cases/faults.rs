@@ -40,8 +40,8 @@ async fn production_does_not_notice_a_bad_shadow() {
     let garbage = FaultUpstream::start(Fault::Garbage).await;
     let never_reads = FaultUpstream::start(Fault::NeverReads).await;
     let never_answers = FaultUpstream::start(Fault::NeverAnswers).await;
-    let resets = FaultUpstream::start(Fault::Resets).await;
-    let cuts_off = FaultUpstream::start(Fault::CutsOff).await;
+    let resets = FaultUpstream::start(Fault::Resets(1)).await;
+    let cuts_off = FaultUpstream::start(Fault::CutsOff(9)).await;
     let slow = Upstream::scripted(|_| Answer::ok("late").after(Duration::from_secs(1))).await;
     let clusters = [
         ("down", free_port()),

@@ -43,7 +43,7 @@ async fn unharmed(what: &str, control_plane: u16) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_control_plane_harms_nothing() {
     let _turn = in_company().await;
-    for fault in [Fault::Closes, Fault::Garbage, Fault::Resets, Fault::CutsOff, Fault::NeverReads] {
+    for fault in [Fault::Closes, Fault::Garbage, Fault::Resets(1), Fault::CutsOff(9), Fault::NeverReads] {
         let impostor = FaultUpstream::start(fault).await;
         unharmed(&format!("{fault:?}"), impostor.port()).await;
     }

@@ -3,6 +3,7 @@
 // A helper that meets a surprise has to stop the test there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod bodies;
 mod broken;
 mod copies;
 mod faults;
@@ -12,6 +13,7 @@ mod harness;
 mod impostors;
 mod kills;
 mod leader;
+mod lifted;
 mod loops;
 mod odd;
 mod outcomes;

@@ -33,7 +33,7 @@ const NEVER_SEEN: &str = "were never seen at the cluster (either Envoy knows no 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_failure_has_its_own_name() {
-    let cuts_off = FaultUpstream::start(Fault::CutsOff).await;
+    let cuts_off = FaultUpstream::start(Fault::CutsOff(9)).await;
     let slow = Upstream::scripted(|_| Answer::ok("late").after(Duration::from_secs(60))).await;
     let bare = Upstream::start("bare").await;
     let resources = CASES

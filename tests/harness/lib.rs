@@ -19,9 +19,12 @@
 
 pub mod ads;
 pub mod alone;
+pub mod bidi;
 pub mod certificates;
 pub mod client;
 pub mod control_plane;
+pub mod dns;
+pub mod echo;
 pub mod environment;
 pub mod envoy;
 pub mod eventually;

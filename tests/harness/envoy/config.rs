@@ -85,12 +85,14 @@ pub struct Cluster {
     pub protocol: Protocol,
     /// Whether the filter's shadow role runs on it.
     pub shadow: bool,
+    /// Fields of Envoy's cluster that stand in place of the usual ones, or beside them.
+    pub fields: Value,
 }
 
 impl Cluster {
     /// Production: HTTP/1.1.
     pub fn primary(name: &'static str, port: u16) -> Self {
-        Self { name, port, protocol: Protocol::Http1, shadow: false }
+        Self { name, port, protocol: Protocol::Http1, shadow: false, fields: json!({}) }
     }
 
     /// A shadow or a control: HTTP/1.1, with the filter's shadow role.
@@ -101,6 +103,42 @@ impl Cluster {
     /// The same over HTTP/2.
     pub fn http2(self) -> Self {
         Self { protocol: Protocol::Http2, ..self }
+    }
+
+    /// The same with TLS, to whoever shows any certificate.
+    pub fn tls(self) -> Self {
+        let socket = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+        self.with(json!({"transport_socket": {"name": "tls", "typed_config": {"@type": socket}}}))
+    }
+
+    /// The same, found under a name that the name server on this port is asked for again and again.
+    pub fn named(self, name_server: u16) -> Self {
+        let resolver = "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig";
+        let at = json!({"socket_address": {"address": "shadow.test", "port_value": self.port}});
+        let fields = json!({
+            "type": "STRICT_DNS",
+            "dns_lookup_family": "V4_ONLY",
+            "dns_refresh_rate": "0.1s",
+            "typed_dns_resolver_config": {
+                "name": "envoy.network.dns_resolver.cares",
+                "typed_config": {
+                    "@type": format!("type.googleapis.com/{resolver}"),
+                    "resolvers": [address(name_server)],
+                },
+            },
+            "load_assignment": {
+                "cluster_name": self.name,
+                "endpoints": [{"lb_endpoints": [{"endpoint": {"address": at}}]}],
+            },
+        });
+        self.with(fields)
+    }
+
+    /// The same with these fields of Envoy's cluster.
+    pub fn with(mut self, fields: Value) -> Self {
+        let own = self.fields.as_object_mut().expect("an object");
+        own.extend(fields.as_object().cloned().expect("an object"));
+        self
     }
 }
 
@@ -279,9 +317,15 @@ fn mirror(slot: &str) -> Value {
 }
 
 fn cluster(options: &EnvoyOptions, cluster: &Cluster) -> Value {
+    // Of 256 KiB each, three copies fit into what Envoy holds for a connection, and a peer that does not read is given up.
+    let spared = json!({
+        "max_concurrent_streams": 3,
+        "connection_keepalive": {"interval": "2s", "timeout": "2s"},
+    });
+    let http2 = if cluster.shadow { spared } else { json!({}) };
     let mut protocol = match cluster.protocol {
         Protocol::Http1 => json!({"explicit_http_config": {"http_protocol_options": {}}}),
-        Protocol::Http2 => json!({"explicit_http_config": {"http2_protocol_options": {}}}),
+        Protocol::Http2 => json!({"explicit_http_config": {"http2_protocol_options": http2}}),
     };
     protocol["common_http_protocol_options"] = json!({"max_headers_count": MAX_HEADERS});
     if cluster.shadow && options.umbra {
@@ -291,7 +335,10 @@ fn cluster(options: &EnvoyOptions, cluster: &Cluster) -> Value {
             {"name": "envoy.filters.http.upstream_codec", "typed_config": {"@type": codec}},
         ]);
     }
-    endpoint(cluster.name, cluster.port, protocol)
+    let mut made = endpoint(cluster.name, cluster.port, protocol);
+    let fields = made.as_object_mut().expect("an object");
+    fields.extend(cluster.fields.as_object().cloned().expect("an object"));
+    made
 }
 
 fn control_plane_cluster(options: &EnvoyOptions) -> Vec<Value> {
