@@ -10,6 +10,7 @@ mod faults;
 mod floods;
 mod guards;
 mod harness;
+mod hostile;
 mod impostors;
 mod kills;
 mod leader;

@@ -35,6 +35,7 @@ pub mod noisy;
 pub mod ports;
 pub mod process;
 pub mod raw;
+pub mod raw_http2;
 pub mod record;
 pub mod reports;
 pub mod resources;
