@@ -5,6 +5,7 @@
 
 mod bodies;
 mod broken;
+mod churn;
 mod copies;
 mod faults;
 mod floods;

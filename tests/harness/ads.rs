@@ -3,12 +3,13 @@
 //! mistake in the product's would show here.
 
 use envoy_types::pb::envoy::service::discovery::v3 as discovery;
-use futures::StreamExt;
+use futures::future::ready;
+use futures::{StreamExt, stream};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio_stream::wrappers::{BroadcastStream, TcpListenerStream};
 use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -17,6 +18,9 @@ use discovery::aggregated_discovery_service_server::{
     AggregatedDiscoveryService, AggregatedDiscoveryServiceServer,
 };
 use discovery::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse};
+
+/// Pushed policies that may be on their way to a stream.
+const PUSHES: usize = 1024;
 
 /// What happens to the policies that pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +40,7 @@ struct Seen {
     responses: Vec<DeltaDiscoveryResponse>,
     open: usize,
     opened: usize,
+    pushed: usize,
 }
 
 /// A running relay. Dropping it closes its port and its streams.
@@ -49,6 +54,7 @@ pub struct Relay {
 struct Shared {
     upstream: u16,
     breaking: Arc<watch::Sender<Break>>,
+    pushes: broadcast::Sender<DeltaDiscoveryResponse>,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -57,8 +63,12 @@ impl Relay {
     pub async fn start(upstream: u16) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let shared =
-            Shared { upstream, breaking: Arc::new(watch::Sender::new(Break::Nothing)), seen: Arc::default() };
+        let shared = Shared {
+            upstream,
+            breaking: Arc::new(watch::Sender::new(Break::Nothing)),
+            pushes: broadcast::Sender::new(PUSHES),
+            seen: Arc::default(),
+        };
         let service = AggregatedDiscoveryServiceServer::new(shared.clone());
         let task = tokio::spawn(async move {
             let serving = Server::builder().add_service(service);
@@ -76,6 +86,27 @@ impl Relay {
     /// Breaks the policies that pass from now on.
     pub fn break_policies(&self, how: Break) {
         self.shared.breaking.send_replace(how);
+    }
+
+    /// Sends what the control plane sent last once more, as policy number `number`: under another revision and version, and
+    /// with so many stamps more. Envoy takes it for the control plane's, and nobody waits for its acknowledgement.
+    pub fn push(&self, number: usize, stamps: usize) {
+        let mut seen = self.shared.seen.lock().unwrap();
+        let mut response = seen.responses.last().expect("a policy of the control plane").clone();
+        let resource = response.resources.first_mut().expect("a policy");
+        resource.version = format!("pushed-{number}");
+        let policy = resource.resource.as_mut().expect("a policy");
+        policy.value.extend(revision(number));
+        for stamp in 0..stamps {
+            policy.value.extend(one_more_stamp(&format!("zz-{stamp:03}"), 2, "/nowhere"));
+        }
+        response.nonce = format!("pushed-{number}");
+        seen.pushed += self.shared.pushes.send(response).expect("an open stream");
+    }
+
+    /// How many policies were pushed, each counted once for every open stream.
+    pub fn pushed(&self) -> usize {
+        self.shared.seen.lock().unwrap().pushed
     }
 
     /// Every request so far.
@@ -140,10 +171,27 @@ impl Shared {
 /// Protobuf of one more element of `umbra.policy.v1.Policy.stamps`: appended to a policy, it is part
 /// of it, since a repeated field may come in several places. Its name sorts after all the others.
 fn stamp_with_bad_regex() -> Vec<u8> {
-    let path = field(3, b"(unclosed");
+    one_more_stamp("zz-broken", 3, "(unclosed")
+}
+
+/// The same of a path of kind `kind` (2: prefix, 3: regex).
+fn one_more_stamp(name: &str, kind: u8, path: &str) -> Vec<u8> {
+    let path = field(kind, path.as_bytes());
     let clause = field(2, &path);
-    let stamp = [field(1, b"zz-broken"), field(2, &clause)].concat();
+    let stamp = [field(1, name.as_bytes()), field(2, &clause)].concat();
     field(3, &stamp)
+}
+
+/// `umbra.policy.v1.Policy.revision`, far above those of the control plane: of several, the last counts.
+fn revision(number: usize) -> Vec<u8> {
+    let mut rest = number + (1 << 40);
+    let mut bytes = vec![1 << 3];
+    while rest >= 128 {
+        bytes.push((rest % 128) as u8 | 128);
+        rest /= 128;
+    }
+    bytes.push(rest as u8);
+    bytes
 }
 
 /// A length-delimited field, with a length below 128.
@@ -179,8 +227,8 @@ impl AggregatedDiscoveryService for Shared {
         let seen = Arc::clone(&self.seen);
         let requests = request.into_inner();
         let requests = requests
-            .take_while(|request| futures::future::ready(request.is_ok()))
-            .filter_map(|request| futures::future::ready(request.ok()))
+            .take_while(|request| ready(request.is_ok()))
+            .filter_map(|request| ready(request.ok()))
             .inspect(move |request| {
                 seen.lock().unwrap().requests.push(request.clone());
             });
@@ -190,6 +238,11 @@ impl AggregatedDiscoveryService for Shared {
             let _open = &open;
             answer.map(|answer| shared.pass(answer))
         });
-        Ok(Response::new(Box::pin(answers)))
+        // The stream ends when the control plane ends it.
+        let answers = answers.map(Some).chain(stream::once(ready(None)));
+        let pushed = BroadcastStream::new(self.pushes.subscribe())
+            .map(|pushed| Some(pushed.map_err(|lost| Status::internal(lost.to_string()))));
+        let both = stream::select(answers, pushed).take_while(|answer| ready(answer.is_some()));
+        Ok(Response::new(Box::pin(both.filter_map(ready))))
     }
 }

@@ -75,6 +75,8 @@ impl ControlPlane {
             .args(["--listen-api", &format!("127.0.0.1:{}", self.api_port)])
             .args(["--listen-xds", &format!("127.0.0.1:{}", self.xds_port)])
             .args(["--log-format", "text", "--log-filter", self.log_filter])
+            // All that a test writes is written by one caller.
+            .args(["--writes-per-second", "1000"])
             .env("UMBRA_BOOTSTRAP_TOKEN", ADMIN)
             .arg("--database-url")
             .arg(format!("sqlite://{}", database.display()));

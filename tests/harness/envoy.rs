@@ -5,7 +5,7 @@ pub mod config;
 use crate::client::{Connection, Protocol, Request};
 use crate::environment;
 use crate::eventually::{SOON, eventually};
-use crate::memory::Growth;
+use crate::memory::{self, Growth};
 use crate::process::Process;
 use config::EnvoyOptions;
 use serde_json::Value;
@@ -77,6 +77,11 @@ impl Envoy {
     /// The memory that it takes from now on.
     pub fn memory(&self) -> Growth {
         Growth::of(self.process.id())
+    }
+
+    /// What is resident of it now, in bytes.
+    pub fn resident(&self) -> u64 {
+        memory::resident(self.process.id())
     }
 
     /// All its counters and gauges.

@@ -23,6 +23,11 @@ impl Growth {
     }
 }
 
+/// What is resident of a process now, in bytes.
+pub fn resident(id: u32) -> u64 {
+    bytes(id, "VmRSS")
+}
+
 /// One line of `/proc/ID/status`.
 fn bytes(id: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).expect("a process's status");
