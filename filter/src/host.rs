@@ -3,6 +3,8 @@
 //! The SDK panics on statuses that it does not expect and on text that is not UTF-8, and a panic ends the VM. So
 //! only calls whose statuses were read in the SDK and in Envoy are made here, and only those that take and give bytes.
 
+#[cfg(feature = "debug-trap")]
+mod debug_trap;
 mod envoy;
 mod http;
 mod metrics;

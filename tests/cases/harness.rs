@@ -66,7 +66,7 @@ async fn sends_what_no_library_would() {
     envoy.assert_no_trap().await;
 }
 
-/// Where the tests look for traps they would see one: with `FAIL_OPEN` no statistic of Envoy moves.
+/// Where the tests look for traps they would see one: where requests go on, no statistic of Envoy moves.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[should_panic(expected = "a wasm VM trapped")]
 async fn notices_a_vm_that_trapped() {

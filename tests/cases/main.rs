@@ -31,5 +31,6 @@ mod spoofing;
 mod tls;
 mod tokens;
 mod transparent;
+mod trap;
 mod valve;
 mod verdict;

@@ -13,6 +13,11 @@ pub fn filter() -> PathBuf {
     path("UMBRA_E2E_FILTER")
 }
 
+/// The same, built to trap when a request asks for it.
+pub fn trap_filter() -> PathBuf {
+    path("UMBRA_E2E_TRAP_FILTER")
+}
+
 /// The folder of the binaries, which is one that builds write to.
 pub fn bin_dir() -> PathBuf {
     path("UMBRA_E2E_BIN_DIR")

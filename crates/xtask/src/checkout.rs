@@ -39,6 +39,11 @@ impl Checkout {
         self.target.join("umbra-filter.wasm")
     }
 
+    /// The module that traps when a request asks for it, which only tests use.
+    pub(crate) fn trap_filter(&self) -> PathBuf {
+        self.target.join("umbra-filter-trap.wasm")
+    }
+
     /// Where cargo leaves binaries of the development profile.
     pub(crate) fn binaries(&self) -> PathBuf {
         self.target.join("debug")

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
 use crate::checkout::Checkout;
-use crate::{run, say};
+use crate::{run, say, wasm};
 
 /// What Envoy runs: WASI preview 1 for its clock and randomness, no more than `cargo xtask wasm` lets pass.
 const TARGET: &str = "wasm32-wasip1";
@@ -24,17 +24,7 @@ const BUILD_LIMIT: Duration = Duration::from_secs(1800);
 /// # Errors
 /// When the target is missing and cannot be added, when the build fails, or when a file cannot be written.
 pub(crate) fn build(checkout: &Checkout) -> Result<PathBuf> {
-    add_target(checkout)?;
-    run::show(
-        Command::new("cargo")
-            .args(["build", "--package", "umbra-filter", "--profile", "filter", "--target", TARGET])
-            .current_dir(&checkout.root),
-        BUILD_LIMIT,
-    )?;
-    let built = checkout.target.join(TARGET).join("filter/umbra_filter.wasm");
-    let module = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
-    let module =
-        exports::keep_used(&module).with_context(|| format!("cannot rewrite {}", built.display()))?;
+    let module = module(checkout, &[])?;
     let digest = hex(&Sha256::digest(&module));
     let filter = checkout.filter();
     replace(&filter, &module)?;
@@ -45,6 +35,32 @@ pub(crate) fn build(checkout: &Checkout) -> Result<PathBuf> {
     )?;
     say::line(format_args!("{}: {} bytes, sha256 {digest}", filter.display(), module.len()));
     Ok(filter)
+}
+
+/// Builds the module of the end-to-end tests that traps when a request asks for it, which never ships; gives its path.
+///
+/// # Errors
+/// As [`build`], and when `cargo xtask wasm` would not tell it from the one that ships.
+pub(crate) fn build_trap(checkout: &Checkout) -> Result<PathBuf> {
+    let module = module(checkout, &["--features", "debug-trap"])?;
+    let filter = checkout.trap_filter();
+    ensure!(wasm::has_debug_trap(&module), "{} cannot be told from the module that ships", filter.display());
+    replace(&filter, &module)?;
+    Ok(filter)
+}
+
+fn module(checkout: &Checkout, features: &[&str]) -> Result<Vec<u8>> {
+    add_target(checkout)?;
+    run::show(
+        Command::new("cargo")
+            .args(["build", "--package", "umbra-filter", "--profile", "filter", "--target", TARGET])
+            .args(features)
+            .current_dir(&checkout.root),
+        BUILD_LIMIT,
+    )?;
+    let built = checkout.target.join(TARGET).join("filter/umbra_filter.wasm");
+    let module = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
+    exports::keep_used(&module).with_context(|| format!("cannot rewrite {}", built.display()))
 }
 
 /// Adds the target to the pinned toolchain where it is not there: cargo does not fetch it by itself where

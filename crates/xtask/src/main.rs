@@ -94,7 +94,11 @@ enum Task {
     /// Validate every configuration under envoy/ with each Envoy
     Validate,
     /// Build the wasm filter that ships: target/umbra-filter.wasm and its .sha256
-    Filter,
+    Filter {
+        /// Instead the one for tests that traps when a request asks for it: target/umbra-filter-trap.wasm
+        #[arg(long)]
+        debug_trap: bool,
+    },
     /// Install Envoy and json-server into .tools
     Tools,
     /// Check the dependency rules and the house rules
@@ -156,7 +160,8 @@ fn run(task: Task) -> Result<()> {
             schemathesis::check(&checkout)
         }
         Task::Validate => validate::all(&checkout),
-        Task::Filter => filter::build(&checkout).map(drop),
+        Task::Filter { debug_trap: false } => filter::build(&checkout).map(drop),
+        Task::Filter { debug_trap: true } => filter::build_trap(&checkout).map(drop),
         Task::Tools => tools::install(&checkout),
         Task::Tidy => tidy::check(&checkout),
         Task::Wasm => wasm::check(&checkout.filter()),

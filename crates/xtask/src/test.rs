@@ -32,6 +32,7 @@ const END_TO_END: &str = "umbra-e2e";
 pub(crate) fn all(checkout: &Checkout, steps: &mut Steps) -> Result<()> {
     steps.take("console in a browser, by itself", || console::browse_mock(checkout))?;
     steps.take("tools", || tools::install(checkout))?;
+    steps.take("build the filter that traps", || filter::build_trap(checkout))?;
     steps.take("build the filter", || filter::build(checkout))?;
     steps.take("build the binaries and the tests", || {
         cargo(checkout, &["build", "--workspace", "--lib", "--bins", "--tests", "--examples"], BUILD_LIMIT)
@@ -67,6 +68,7 @@ fn end_to_end(checkout: &Checkout, envoy: &Path, version: &str, only: &[String])
         .env("UMBRA_E2E_ENVOY", envoy)
         .env("UMBRA_E2E_ENVOY_VERSION", version)
         .env("UMBRA_E2E_FILTER", checkout.filter())
+        .env("UMBRA_E2E_TRAP_FILTER", checkout.trap_filter())
         .env("UMBRA_E2E_BIN_DIR", checkout.binaries())
         .current_dir(&checkout.root);
     command

@@ -68,6 +68,10 @@ const PROXY: [&str; 39] = [
 /// The export by which Envoy knows the version of the interface.
 const ABI: &str = "proxy_abi_version_0_2_1";
 
+/// What the filter logs before it traps because a request asked for it, in the module that tests use
+/// (`filter/src/host/debug_trap.rs`).
+const DEBUG_TRAP: &[u8] = b"umbra-debug-trap";
+
 /// Checks the module in `file`.
 ///
 /// # Errors
@@ -111,6 +115,10 @@ fn problems(module: &[u8]) -> Result<Vec<String>> {
             _ => {}
         }
     }
+    if has_debug_trap(module) {
+        problems
+            .push("traps when a request asks for it: it was built with the feature debug-trap".to_owned());
+    }
     if !has_abi {
         problems.push(format!("does not export {ABI}"));
     }
@@ -118,6 +126,11 @@ fn problems(module: &[u8]) -> Result<Vec<String>> {
         problems.push(format!("has {} bytes; the limit is {MAX_BYTES}", module.len()));
     }
     Ok(problems)
+}
+
+/// Whether a request can ask this module to trap.
+pub(crate) fn has_debug_trap(module: &[u8]) -> bool {
+    module.windows(DEBUG_TRAP.len()).any(|bytes| bytes == DEBUG_TRAP)
 }
 
 fn allowed(module: &str, name: &str) -> bool {
@@ -180,6 +193,17 @@ mod tests {
         }
         module.resize(module.len() + padding, 0);
         assert_eq!(problems(&module).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_module_that_traps_on_demand_may_not_ship() {
+        let mut module = module(("env", "proxy_log"), ABI);
+        // A custom section without a name.
+        module.extend([0, 1 + DEBUG_TRAP.len() as u8, 0]);
+        module.extend(DEBUG_TRAP);
+        let problems = problems(&module).unwrap();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].contains("debug-trap"), "{problems:?}");
     }
 
     #[test]

@@ -33,6 +33,8 @@ impl HttpContext for PrimaryContext {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         // One call for all the headers instead of one per name (ADR 0002).
         let headers = hostcalls::get_map_bytes(MapType::HttpRequestHeaders).unwrap_or_default();
+        #[cfg(feature = "debug-trap")]
+        super::debug_trap::spring(&headers);
         let source_ip = || envoy::property(&["source", "address"]).and_then(|text| copy::peer_address(&text));
         let decided = state::with(|state| {
             primary::on_request(&mut state.vm, &self.config, &headers, end_of_stream, source_ip, &EnvoyShared)

@@ -74,7 +74,7 @@ impl RootContext for Root {
             }
             Plugin::Shadow => self.role = Role::Shadow,
         }
-        // Refusing would keep Envoy from starting, also under FAIL_OPEN.
+        // Refusing would keep Envoy from starting, whatever it is to do when a filter fails.
         true
     }
 

@@ -50,6 +50,8 @@ pub struct EnvoyOptions {
     pub listener_port: Option<u16>,
     /// Listener and clusters come from files that may be replaced.
     pub dynamic: bool,
+    /// What Envoy does when a VM fails: fields of the plugin's configuration.
+    pub failure: Value,
     /// The VM's configuration: another one makes Envoy start new VMs.
     pub vm_configuration: String,
 }
@@ -163,6 +165,7 @@ impl EnvoyOptions {
             timeout_seconds: 15.0,
             listener_port: None,
             dynamic: false,
+            failure: json!({"fail_open": true}),
             vm_configuration: "{}".to_owned(),
         }
     }
@@ -181,24 +184,21 @@ impl EnvoyOptions {
         let name = format!("umbra-{role}");
         let module = self.module.clone().unwrap_or_else(environment::filter);
         let string = "type.googleapis.com/google.protobuf.StringValue";
-        json!({
+        let mut config = json!({
             "name": name,
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-                "config": {
-                    "name": name,
-                    "root_id": name,
-                    "failure_policy": "FAIL_OPEN",
-                    "vm_config": {
-                        "vm_id": "umbra",
-                        "runtime": "envoy.wasm.runtime.v8",
-                        "code": {"local": {"filename": module}},
-                        "configuration": {"@type": string, "value": self.vm_configuration},
-                    },
-                    "configuration": {"@type": string, "value": plugin.to_string()},
-                },
+            "root_id": name,
+            "vm_config": {
+                "vm_id": "umbra",
+                "runtime": "envoy.wasm.runtime.v8",
+                "code": {"local": {"filename": module}},
+                "configuration": {"@type": string, "value": self.vm_configuration},
             },
-        })
+            "configuration": {"@type": string, "value": plugin.to_string()},
+        });
+        let fields = config.as_object_mut().expect("an object");
+        fields.extend(self.failure.as_object().cloned().expect("an object"));
+        let wasm = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+        json!({"name": name, "typed_config": {"@type": wasm, "config": config}})
     }
 }
 
