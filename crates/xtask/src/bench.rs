@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: the numbers. They are printed and kept as JSON, and never asserted.
 
 mod figures;
-mod load;
+pub(crate) mod load;
 mod nginx;
 mod pin;
 mod setups;

@@ -22,6 +22,7 @@ mod say;
 mod schemathesis;
 mod shop;
 mod sidecar;
+mod soak;
 mod steps;
 mod test;
 mod tidy;
@@ -82,6 +83,15 @@ enum Task {
         /// Where the numbers are kept as JSON; target/bench.json if left out
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
+    },
+    /// Load Envoy and the control plane for long, account for every request, and watch memory: target/soak
+    Soak {
+        /// What goes on all the time
+        #[arg(value_enum, default_value_t = soak::What::Load)]
+        what: soak::What,
+        /// How long load goes on
+        #[arg(long, default_value_t = 20)]
+        minutes: u32,
     },
     /// Check licences, duplicates and sources of the dependencies
     Deny {
@@ -154,6 +164,7 @@ fn run(task: Task) -> Result<()> {
         Task::Bench { parts, rounds, seconds, setup, json } => {
             bench::measure(&checkout, &parts, rounds, seconds, &setup, json.as_deref())
         }
+        Task::Soak { what, minutes } => soak::play(&checkout, what, minutes),
         Task::Deny { advisories } => deny::check(&checkout, advisories),
         Task::Schemathesis => {
             schemathesis::build(&checkout)?;

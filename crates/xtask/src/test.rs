@@ -17,10 +17,10 @@ use crate::tools::envoy;
 use crate::{console, filter, run, schemathesis, tools};
 
 /// Long enough for a cold build on two slow cores; it only ends one that hangs.
-const BUILD_LIMIT: Duration = Duration::from_secs(45 * 60);
+pub(crate) const BUILD_LIMIT: Duration = Duration::from_secs(45 * 60);
 
 /// Ends tests that hang, long before CI's own limit, with the name of the step in the message.
-const TEST_LIMIT: Duration = Duration::from_secs(15 * 60);
+pub(crate) const TEST_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// The package that talks to real Envoys.
 const END_TO_END: &str = "umbra-e2e";
@@ -57,7 +57,7 @@ pub(crate) fn all(checkout: &Checkout, steps: &mut Steps) -> Result<()> {
 }
 
 /// `cargo test` of the whole workspace, or of the named test targets alone, with one Envoy.
-fn end_to_end(checkout: &Checkout, envoy: &Path, version: &str, only: &[String]) -> Command {
+pub(crate) fn end_to_end(checkout: &Checkout, envoy: &Path, version: &str, only: &[String]) -> Command {
     let mut command = Command::new("cargo");
     // All failures, not only those of the first package.
     command.args(["test", "--workspace", "--no-fail-fast"]);
