@@ -10,15 +10,15 @@
     reason = "a benchmark may stop at the first surprise, and printing is what it is for"
 )]
 
+#[path = "shared/report.rs"]
+mod report;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
-use umbra_compare::evidence::{BodyFacts, Differs, Facts};
-use umbra_compare::outcome::Outcome;
-use umbra_compare::report::part::Statuses;
 use umbra_control_plane::analysis::look::look;
 use umbra_control_plane::analysis::plan::Plan;
 use umbra_control_plane::intake::committer::{Committer, Part, Prepared};
@@ -29,11 +29,10 @@ use umbra_control_plane::store::{DatabaseUrl, Store};
 use umbra_policy::pair::PairId;
 use umbra_resource::Resource;
 use umbra_wire::telemetry::answer::{SampledAnswer, SampledPair};
-use umbra_wire::telemetry::{EndpointReport, Report, ShadowReport, decode, encode};
+use umbra_wire::telemetry::{decode, encode};
 
-/// What a worker of a busy Envoy has to say after a second: ten endpoints, a hundred pairs.
-const ENDPOINTS: u64 = 10;
-const PAIRS: u64 = 10;
+use crate::report::{ENDPOINTS, PAIRS, report};
+
 /// Reports that wait while a transaction is synced, under load.
 const BATCH: u64 = 256;
 const BATCHES: u64 = 20;
@@ -99,38 +98,6 @@ async fn reports(encoded: &[Vec<u8>]) -> (Duration, u64) {
     let took = started.elapsed();
     store.close().await;
     (took, BATCHES * BATCH)
-}
-
-fn report(instance: u64) -> Report {
-    let mut random = fastrand::Rng::with_seed(instance);
-    let mut shadow = ShadowReport { mirrored: ENDPOINTS * PAIRS, ..ShadowReport::default() };
-    shadow.candidate.add(Outcome::Answered, ENDPOINTS * PAIRS);
-    for endpoint in 0..ENDPOINTS {
-        let mut numbers = EndpointReport::default();
-        for _ in 0..PAIRS {
-            let (primary, shadow) = (1_000.0 * (1.0 + random.f64()), 1_000.0 * (1.0 + random.f64()));
-            numbers.evidence.add(&Facts {
-                candidate_error: false,
-                primary_error: false,
-                status: Some(Differs::default()),
-                body: Some(BodyFacts::Equal),
-                latency_us: Some((primary, shadow)),
-            });
-            numbers.latency_ratio.add(shadow / primary);
-        }
-        numbers.statuses.insert(Statuses { primary: 200, candidate: 200, control: 0 }, PAIRS);
-        shadow.endpoints.insert(format!("GET /endpoint-{endpoint}/{{id}}"), numbers);
-    }
-    Report {
-        node_id: "node".to_owned(),
-        instance,
-        sequence: 1,
-        policy_revision: 1,
-        requests: 1_000,
-        stamped: 1_000,
-        shadows: [("checkout-v2".to_owned(), shadow)].into(),
-        ..Report::default()
-    }
 }
 
 fn looks(bytes: usize) -> Duration {

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -22,6 +23,12 @@ use tracing::{debug, warn};
 
 /// A client that has not finished its handshake by then is not going to: several round trips over a bad link fit.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections that wait to be accepted, as far as the system lets them: when a server comes back, all Envoys come at once.
+const BACKLOG: u32 = 16_384;
+/// A machine that vanished without a word is noticed in 20 seconds.
+const PROBE_AFTER: Duration = Duration::from_secs(10);
+const PROBE_EVERY: Duration = Duration::from_secs(5);
+const PROBES: u32 = 2;
 /// Out of file descriptors, accepting fails at once again and again: this keeps it from burning a core meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -61,7 +68,11 @@ impl Listener {
         tls: Option<Arc<rustls::ServerConfig>>,
         max_connections: usize,
     ) -> io::Result<Listener> {
-        let tcp = TcpListener::bind(address).await?;
+        let tcp = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // As tokio's own bind does.
+        tcp.set_reuseaddr(true)?;
+        tcp.bind(address)?;
+        let tcp = tcp.listen(BACKLOG)?;
         let address = tcp.local_addr()?;
         Ok(Listener {
             tcp,
@@ -119,6 +130,7 @@ async fn open(
 ) -> io::Result<Connection> {
     // Messages are small and wait for answers: Nagle's algorithm would only delay them.
     tcp.set_nodelay(true)?;
+    keep_alive(&tcp)?;
     let Some(acceptor) = acceptor else {
         return Ok(Connection {
             io: Either::Left(tcp),
@@ -133,6 +145,15 @@ async fn open(
     let names = names.into_iter().map(Arc::from).collect();
     let peer = Peer { address, identity, names };
     Ok(Connection { io: Either::Right(Box::new(stream)), peer, _slot: slot })
+}
+
+/// The kernel asks whether the other end is still there, which costs this process nothing.
+fn keep_alive(tcp: &TcpStream) -> io::Result<()> {
+    sockopt::set_socket_keepalive(tcp, true)?;
+    sockopt::set_tcp_keepidle(tcp, PROBE_AFTER)?;
+    sockopt::set_tcp_keepintvl(tcp, PROBE_EVERY)?;
+    sockopt::set_tcp_keepcnt(tcp, PROBES)?;
+    Ok(())
 }
 
 impl Connection {

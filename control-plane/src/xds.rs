@@ -3,21 +3,21 @@
 pub mod metrics;
 pub mod policies;
 pub mod serve;
+mod service;
 mod stream;
 
-use std::pin::Pin;
+use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryService;
-use envoy_types::pb::envoy::service::discovery::v3::{
-    DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
-};
-use futures::Stream;
+use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
+use futures::StreamExt;
+use futures::stream::Map;
 use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::server::StreamingService;
+use tonic::{Request, Status, Streaming};
 use tracing::info;
 
 use crate::access::Access;
@@ -60,24 +60,26 @@ impl Discovery {
     }
 }
 
-type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+/// Boxed, because a channel makes room for 32 at once.
+type Response = Box<Result<DeltaDiscoveryResponse, Status>>;
 
-#[tonic::async_trait]
-impl AggregatedDiscoveryService for Discovery {
-    type StreamAggregatedResourcesStream = Responses<DiscoveryResponse>;
-    type DeltaAggregatedResourcesStream = ReceiverStream<Result<DeltaDiscoveryResponse, Status>>;
+impl StreamingService<DeltaDiscoveryRequest> for Discovery {
+    type Response = DeltaDiscoveryResponse;
+    type ResponseStream =
+        Map<ReceiverStream<Response>, fn(Response) -> Result<DeltaDiscoveryResponse, Status>>;
+    type Future = Ready<Result<tonic::Response<Self::ResponseStream>, Status>>;
 
-    async fn stream_aggregated_resources(
-        &self,
-        _request: Request<Streaming<DiscoveryRequest>>,
-    ) -> Result<Response<Self::StreamAggregatedResourcesStream>, Status> {
-        Err(Status::unimplemented("only DeltaAggregatedResources is served"))
+    fn call(&mut self, request: Request<Streaming<DeltaDiscoveryRequest>>) -> Self::Future {
+        ready(self.open(request))
     }
+}
 
-    async fn delta_aggregated_resources(
+impl Discovery {
+    fn open(
         &self,
         request: Request<Streaming<DeltaDiscoveryRequest>>,
-    ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
+    ) -> Result<tonic::Response<<Self as StreamingService<DeltaDiscoveryRequest>>::ResponseStream>, Status>
+    {
         if self.context.stopping.is_cancelled() {
             return Err(stopping());
         }
@@ -89,7 +91,8 @@ impl AggregatedDiscoveryService for Discovery {
         })?;
         let (task, responses) = StreamTask::new(Arc::clone(&self.context), peer, identity)?;
         tokio::spawn(task.run(request.into_inner()));
-        Ok(Response::new(ReceiverStream::new(responses)))
+        let unboxed: fn(Response) -> Result<DeltaDiscoveryResponse, Status> = |response| *response;
+        Ok(tonic::Response::new(ReceiverStream::new(responses).map(unboxed)))
     }
 }
 

@@ -91,6 +91,15 @@ impl Policies {
         if let Some(compiled) = self.kept(&answers) {
             return Ok(compiled);
         }
+        // Boxed, so that every stream's task need not have room for what seldom is.
+        Box::pin(self.compile(node, answers)).await
+    }
+
+    async fn compile(
+        &self,
+        node: &NodeAttributes,
+        answers: Vec<String>,
+    ) -> Result<Arc<Compiled>, CompileError> {
         let _turn = self.turn.lock().await;
         if let Some(compiled) = self.kept(&answers) {
             return Ok(compiled);

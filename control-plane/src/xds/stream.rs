@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
+use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tonic::{Status, Streaming};
@@ -17,7 +17,7 @@ use crate::access::nodes::NodeIdentity;
 use crate::listener::Peer;
 use crate::model::nodes::Nodes;
 use crate::xds::policies::{PRIMARY, Policies};
-use crate::xds::{Context, stopping};
+use crate::xds::{self, Context, stopping};
 
 /// Runs one stream.
 pub(super) struct StreamTask {
@@ -29,7 +29,7 @@ pub(super) struct StreamTask {
     machine: Stream,
     started: Instant,
     /// Room for one: the client's end takes it when it reads.
-    responses: mpsc::Sender<Result<DeltaDiscoveryResponse, Status>>,
+    responses: mpsc::Sender<xds::Response>,
     /// Waits for that room. A newer one takes its place, so that a client that reads slowly skips to the newest.
     pending: Option<Response>,
     /// Who it is, once it said so and was entered among the nodes.
@@ -50,7 +50,7 @@ impl StreamTask {
         context: Arc<Context>,
         peer: Option<Peer>,
         identity: NodeIdentity,
-    ) -> Result<(Self, mpsc::Receiver<Result<DeltaDiscoveryResponse, Status>>), Status> {
+    ) -> Result<(Self, mpsc::Receiver<xds::Response>), Status> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         if context.metrics.streams.inc() >= i64::try_from(context.max_streams).unwrap_or(i64::MAX) {
             context.metrics.streams.dec();
@@ -79,7 +79,8 @@ impl StreamTask {
         self.log_end(&end);
         if let End::Status(status) = end {
             // A client that does not read learns of it by the connection's end.
-            let _ = tokio::time::timeout(Duration::from_secs(1), self.responses.send(Err(status))).await;
+            let _ = tokio::time::timeout(Duration::from_secs(1), self.responses.send(Box::new(Err(status))))
+                .await;
         }
     }
 
@@ -99,7 +100,7 @@ impl StreamTask {
                 },
                 room = responses.reserve(), if self.pending.is_some() => match (room, self.pending.take()) {
                     (Ok(room), Some(response)) => {
-                        room.send(Ok(response.into()));
+                        room.send(Box::new(Ok(response.into())));
                         context.metrics.pushes.inc();
                         Ok(())
                     }

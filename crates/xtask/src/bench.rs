@@ -31,6 +31,8 @@ pub(crate) enum Part {
     Json,
     /// What the control plane takes in on one core
     Intake,
+    /// What 10,000 nodes cost the control plane
+    ControlPlane,
     /// CPU per request of Envoy and nginx, latency, telemetry
     Proxies,
 }
@@ -61,14 +63,19 @@ pub(crate) fn measure(
         benches.args(["bench", "--package", "umbra-policy"]).current_dir(&checkout.root);
         run::show(&mut benches, Duration::from_secs(3600))?;
     }
-    let mut figures = Figures { module_bytes, json: None, intake: None, proxies: None };
+    let mut figures = Figures { module_bytes, json: None, intake: None, control_plane: None, proxies: None };
+    let benchmark = |package, name| benchmark(checkout, &folder, package, name, rounds);
     if asked(Part::Json) {
         say::heading("comparing JSON");
-        figures.json = Some(benchmark(checkout, &folder, "umbra-compare", "json")?);
+        figures.json = Some(benchmark("umbra-compare", "json")?);
     }
     if asked(Part::Intake) {
         say::heading("intake, one core");
-        figures.intake = Some(benchmark(checkout, &folder, "umbra-control-plane", "intake")?);
+        figures.intake = Some(benchmark("umbra-control-plane", "intake")?);
+    }
+    if asked(Part::ControlPlane) {
+        say::heading(format_args!("10,000 nodes, {rounds} rounds"));
+        figures.control_plane = Some(benchmark("umbra-control-plane", "nodes")?);
     }
     if asked(Part::Proxies) {
         figures.proxies = Some(in_proxies(checkout, &folder, (rounds, seconds), setups)?);
@@ -159,11 +166,11 @@ fn timed_at(measured: &[SetupRounds]) -> u32 {
 }
 
 /// Runs one of cargo's benchmarks, which prints its figures, and reads what it kept.
-fn benchmark(checkout: &Checkout, folder: &Path, package: &str, name: &str) -> Result<Value> {
+fn benchmark(checkout: &Checkout, folder: &Path, package: &str, name: &str, rounds: u32) -> Result<Value> {
     let file = folder.join(format!("{name}.json"));
     let mut bench = Command::new("cargo");
     bench.args(["bench", "--quiet", "--package", package, "--bench", name]).current_dir(&checkout.root);
-    bench.env("UMBRA_BENCH_JSON", &file);
+    bench.env("UMBRA_BENCH_JSON", &file).env("UMBRA_BENCH_ROUNDS", rounds.to_string());
     run::show(&mut bench, Duration::from_secs(3600))?;
     let text = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
     serde_json::from_slice(&text).with_context(|| format!("{} is not JSON", file.display()))

@@ -16,6 +16,8 @@ pub(crate) struct Figures {
     pub(crate) json: Option<Value>,
     /// What one core takes in, as its own benchmark keeps it.
     pub(crate) intake: Option<Value>,
+    /// What 10,000 nodes cost the control plane, likewise.
+    pub(crate) control_plane: Option<Value>,
     /// What requests cost the proxies.
     pub(crate) proxies: Option<ProxyFigures>,
 }
