@@ -1,6 +1,7 @@
 //! The program: command line, configuration, and everything put together.
 
 pub mod config;
+mod descriptors;
 mod exporter;
 mod log;
 pub mod options;

@@ -1,12 +1,14 @@
 //! How to serve: the settings, checked once and whole.
 
 pub mod access;
+pub mod limits;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::app::config::access::AccessConfig;
+use crate::app::config::limits::LimitsConfig;
 use crate::app::options::ServeOptions;
 use crate::app::settings::{Given, SettingError, Settings};
 use crate::listener::tls::TlsFiles;
@@ -28,6 +30,8 @@ pub struct Config {
     pub insecure: bool,
     /// Who gets in, and how.
     pub access: AccessConfig,
+    /// How much it takes on.
+    pub limits: LimitsConfig,
     /// How long telemetry is kept.
     pub retention: Retention,
     /// How log lines look.
@@ -80,6 +84,9 @@ const KEYS: &[&str] = &[
     "oidc-name-claim",
     "xds-allowed-sans",
     "xds-require-token",
+    "max-nodes",
+    "max-node-streams",
+    "max-xds-connections",
     "keep-windows",
     "keep-reports",
     "keep-pairs",
@@ -132,13 +139,25 @@ impl Config {
                 .map_err(|error| format!("{text:?} is not a log filter: {error}"))
         });
         let retention = retention(&settings, &mut errors);
+        let limits = LimitsConfig::resolve(&settings, &mut errors);
         let access =
             database.as_ref().map(|database| AccessConfig::resolve(&settings, database, &mut errors));
         match (database, access, api, xds, log_format, log_filter) {
             (Some(database), Some(access), Some(api), Some(xds), Some(log_format), Some(log_filter))
                 if errors.0.is_empty() =>
             {
-                Ok(Config { dev, database, api, xds, insecure, access, retention, log_format, log_filter })
+                Ok(Config {
+                    dev,
+                    database,
+                    api,
+                    xds,
+                    insecure,
+                    access,
+                    limits,
+                    retention,
+                    log_format,
+                    log_filter,
+                })
             }
             _ => Err(errors.0),
         }
@@ -177,6 +196,9 @@ fn typed(options: &ServeOptions) -> Vec<(&'static str, Option<String>)> {
         ("oidc-name-claim", options.oidc_name_claim.clone()),
         ("xds-allowed-sans", options.xds_allowed_sans.clone()),
         ("xds-require-token", options.xds_require_token.clone()),
+        ("max-nodes", options.max_nodes.clone()),
+        ("max-node-streams", options.max_node_streams.clone()),
+        ("max-xds-connections", options.max_xds_connections.clone()),
         ("keep-windows", options.keep_windows.clone()),
         ("keep-reports", options.keep_reports.clone()),
         ("keep-pairs", options.keep_pairs.clone()),

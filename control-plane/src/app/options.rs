@@ -213,6 +213,20 @@ pub struct ServeOptions {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub xds_require_token: Option<String>,
 
+    /// How many Envoys are remembered, and so may be connected [default: 10000]
+    #[arg(long, value_name = "NUMBER")]
+    pub max_nodes: Option<String>,
+
+    /// How many streams one Envoy may have: one, two while a leader hands over, more if Envoys share an id [default: 8]
+    #[arg(long, value_name = "NUMBER")]
+    pub max_node_streams: Option<String>,
+
+    /// How many connections Envoys may have, one each and one for each worker; more wait [default: 50000]
+    ///
+    /// The process raises its own limit of open files as far as it may, and takes no more connections than fit into that.
+    #[arg(long, value_name = "NUMBER")]
+    pub max_xds_connections: Option<String>,
+
     /// The API's certificate chain (PEM); with it the API speaks TLS only
     #[arg(long, value_name = "FILE")]
     pub api_tls_cert: Option<String>,

@@ -24,6 +24,7 @@ use crate::api::idempotency::Answers;
 use crate::api::metrics::ApiMetrics;
 use crate::api::{self, ApiContext, Limits};
 use crate::app::config::{Config, ListenerConfig};
+use crate::app::descriptors;
 use crate::console;
 use crate::intake::Intake;
 use crate::intake::committer::{self, Committer};
@@ -47,13 +48,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// Streams have been told to end by then, and a client that reads needs a round trip to notice.
 const XDS_DRAIN: Duration = Duration::from_secs(2);
 /// People and scripts, not crowds.
-const MAX_API_CONNECTIONS: usize = 1024;
-/// One for each Envoy; what fits a process's usual limit of file descriptors is for the operator to raise.
-const MAX_XDS_CONNECTIONS: usize = 10_000;
-/// As many as can be connected, so that connecting is what is refused first.
-const MAX_NODES: usize = 10_000;
-/// One for each connection, and a few for leaders that hand over.
-const MAX_XDS_STREAMS: usize = 11_000;
+pub(crate) const MAX_API_CONNECTIONS: usize = 1024;
 /// A client says who it is with its first message.
 const FIRST_REQUEST: Duration = Duration::from_secs(10);
 
@@ -105,13 +100,15 @@ impl Server {
         expiry::restore_due(&store).await?;
 
         let api_listener = bind(&config.api, api_tls, MAX_API_CONNECTIONS, "--listen-api").await?;
-        let xds_listener = bind(&config.xds, xds_tls, MAX_XDS_CONNECTIONS, "--listen-xds").await?;
+        let limits = config.limits;
+        let connections = descriptors::connections(limits.connections.get() as usize);
+        let xds_listener = bind(&config.xds, xds_tls, connections, "--listen-xds").await?;
         let (api_address, xds_address) = (api_listener.address(), xds_listener.address());
 
         // Last of what can fail: a token that was made and never shown would be an admin that nobody is.
         let first_token = access.bootstrap(&bootstrap(&config)).await?;
 
-        let nodes = Arc::new(Mutex::new(Nodes::new(MAX_NODES)));
+        let nodes = Arc::new(Mutex::new(Nodes::new(limits.nodes.get() as usize, limits.node_streams.get())));
         let xds_metrics = XdsMetrics::register(&mut registry);
         let api_metrics = ApiMetrics::register(&mut registry);
         let (stop, stop_xds) = (CancellationToken::new(), CancellationToken::new());
@@ -133,7 +130,7 @@ impl Server {
             access: Arc::clone(&access),
             metrics: xds_metrics,
             stopping: stop_xds.clone(),
-            max_streams: MAX_XDS_STREAMS,
+            max_streams: limits.streams(),
             first_request: FIRST_REQUEST,
             instance: random::hex(&random::bytes::<8>()?),
         });
@@ -294,7 +291,7 @@ impl Server {
 
 /// How the server was started, without secrets: of files only whether they are used.
 fn settings(config: &Config) -> BTreeMap<String, String> {
-    let Config { dev, database, api, xds, insecure, access, retention, log_filter, .. } = config;
+    let Config { dev, database, api, xds, insecure, access, limits, retention, log_filter, .. } = config;
     let ms = |ms| humantime::format_duration(Duration::from_millis(ms)).to_string();
     [
         ("api-tls", mode(api).to_owned()),
@@ -308,6 +305,9 @@ fn settings(config: &Config) -> BTreeMap<String, String> {
         ("listen-api", api.address.to_string()),
         ("listen-xds", xds.address.to_string()),
         ("log-filter", log_filter.clone()),
+        ("max-node-streams", limits.node_streams.to_string()),
+        ("max-nodes", limits.nodes.to_string()),
+        ("max-xds-connections", limits.connections.to_string()),
         ("oidc-issuer", access.oidc.as_ref().map_or_else(|| "off".to_owned(), |oidc| oidc.issuer.clone())),
         ("writes-per-second", access.writes.to_string()),
         ("xds-require-token", access.nodes.require_token.to_string()),

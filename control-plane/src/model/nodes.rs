@@ -31,6 +31,7 @@ pub struct Share {
 pub struct Nodes {
     nodes: HashMap<String, Node>,
     limit: usize,
+    streams_limit: u32,
     changes: u64,
 }
 
@@ -128,9 +129,16 @@ pub struct Worker {
     told_at: SystemTime,
 }
 
-/// There is no room for another node: as many as may be remembered are connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooManyNodes;
+/// There is no room for a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoRoom {
+    /// As many nodes as may be remembered are connected.
+    #[error("too many nodes are connected")]
+    Nodes,
+    /// The node has as many streams as one may have.
+    #[error("the node has {0} streams already: does another Envoy have its id?")]
+    Streams(u32),
+}
 
 /// So many policies before the desired one are remembered for each node, to tell the revision of a late answer.
 const RECENT: usize = 4;
@@ -147,9 +155,9 @@ const TOLD: Duration = Duration::from_secs(60);
 const MAX_REASON_CHARACTERS: usize = 1024;
 
 impl Nodes {
-    /// Remembers at most `limit` nodes.
-    pub fn new(limit: usize) -> Self {
-        Nodes { nodes: HashMap::new(), limit, changes: 0 }
+    /// Remembers at most `limit` nodes, each with at most `streams_limit` streams.
+    pub fn new(limit: usize, streams_limit: u32) -> Self {
+        Nodes { nodes: HashMap::new(), limit, streams_limit, changes: 0 }
     }
 
     /// Takes the lock. What a panic left behind is served on: every method leaves the whole in order.
@@ -160,16 +168,18 @@ impl Nodes {
     /// A stream was opened.
     ///
     /// # Errors
-    /// There are too many, and all are connected. The caller ends the stream.
+    /// There is no room for it. The caller ends the stream.
     pub fn opened(
         &mut self,
         attributes: Arc<NodeAttributes>,
         envoy_version: &str,
         desired: Arc<PolicyInfo>,
         now: SystemTime,
-    ) -> Result<(), TooManyNodes> {
-        if !self.nodes.contains_key(&attributes.id) {
-            self.make_room()?;
+    ) -> Result<(), NoRoom> {
+        match self.nodes.get(&attributes.id) {
+            None => self.make_room()?,
+            Some(node) if node.streams >= self.streams_limit => return Err(NoRoom::Streams(node.streams)),
+            Some(_) => {}
         }
         let node = self.nodes.entry(attributes.id.clone()).or_insert_with(|| Node::new(&attributes, now));
         if node.streams == 0 {
@@ -307,7 +317,7 @@ impl Nodes {
     }
 
     /// Forgets the one that has been gone longest, if there are too many.
-    fn make_room(&mut self) -> Result<(), TooManyNodes> {
+    fn make_room(&mut self) -> Result<(), NoRoom> {
         if self.nodes.len() < self.limit {
             return Ok(());
         }
@@ -317,7 +327,7 @@ impl Nodes {
             .filter(|node| node.streams == 0)
             .min_by_key(|node| node.last_seen)
             .map(|node| node.attributes.id.clone())
-            .ok_or(TooManyNodes)?;
+            .ok_or(NoRoom::Nodes)?;
         self.nodes.remove(&gone);
         self.changes += 1;
         Ok(())

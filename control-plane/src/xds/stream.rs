@@ -175,7 +175,7 @@ impl StreamTask {
         let version = self.machine.node().map_or("", |node| node.envoy_version.as_str());
         Nodes::locked(&self.context.nodes)
             .opened(Arc::clone(&attributes), version, Arc::clone(&desired.info), SystemTime::now())
-            .map_err(|_| End::Status(Status::resource_exhausted("too many nodes")))?;
+            .map_err(|refused| End::Status(Status::resource_exhausted(refused.to_string())))?;
         info!(node = attributes.id, cluster = attributes.cluster, peer = self.peer_text(), "stream opened");
         self.node = Some(attributes);
         Ok(())

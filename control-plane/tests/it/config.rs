@@ -68,6 +68,9 @@ fn every_setting_is_read_from_everywhere() {
         ("session-for", "2h"),
         ("allowed-hosts", "i, j"),
         ("xds-allowed-sans", "spiffe://k/*"),
+        ("max-nodes", "5"),
+        ("max-node-streams", "6"),
+        ("max-xds-connections", "7"),
         ("log-format", "json"),
         ("log-filter", "warn"),
     ];
@@ -89,6 +92,8 @@ fn every_setting_is_read_from_everywhere() {
 
     assert!(by_flag.dev && by_flag.insecure);
     assert_eq!(by_flag.xds.tls.unwrap().client_ca.unwrap().to_str(), Some("f"));
+    let limits = by_flag.limits;
+    assert_eq!((limits.nodes.get(), limits.node_streams.get(), limits.connections.get()), (5, 6, 7));
     assert_eq!((by_flag.log_format, by_flag.log_filter.as_str()), (LogFormat::Json, "warn"));
 }
 
@@ -117,6 +122,7 @@ fn errors_name_the_setting_and_where_it_was_given() {
         (&file, &[], None, "--config: cannot read umbra.toml"),
         (&[], &[("UMBRA_CONFIG", "umbra.toml")], None, "UMBRA_CONFIG: cannot read umbra.toml"),
         (&["--dev=perhaps"], &[], None, "--dev: \"perhaps\" is neither true nor false"),
+        (&["--max-nodes=0"], &[], None, "--max-nodes: \"0\" is not a number: give how many, 1 or more"),
         (&["--log-format", "xml"], &[], None, "--log-format: \"xml\" is not a log format: give text or json"),
         (&["--log-filter", "a=b=c"], &[], None, "--log-filter: \"a=b=c\" is not a log filter"),
         (

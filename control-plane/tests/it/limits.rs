@@ -57,7 +57,7 @@ async fn serve_xds(max_streams: usize, max_nodes: usize) -> (SocketAddr, watch::
     let (sender, policies) = watch::channel(Arc::new(Policies::new(&state, [0; 16], XdsMetrics::default())));
     let discovery = Discovery::new(Context {
         policies,
-        nodes: Arc::new(Mutex::new(Nodes::new(max_nodes))),
+        nodes: Arc::new(Mutex::new(Nodes::new(max_nodes, 8))),
         access: Arc::new(access),
         metrics: XdsMetrics::default(),
         stopping: CancellationToken::new(),
@@ -107,7 +107,7 @@ async fn a_request_that_takes_too_long_is_answered() {
     let mut registry = Registry::default();
     let store = Arc::new(open(folder.path()).await);
     let access = dev(folder.path(), &store).await;
-    let nodes = Arc::new(Mutex::new(Nodes::new(1)));
+    let nodes = Arc::new(Mutex::new(Nodes::new(1, 8)));
     let sources = Sources {
         store: Arc::clone(&store),
         nodes: Arc::clone(&nodes),

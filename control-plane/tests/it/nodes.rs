@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use umbra_control_plane::model::nodes::{Nodes, PolicyInfo, SyncState, TooManyNodes};
+use umbra_control_plane::model::nodes::{NoRoom, Nodes, PolicyInfo, SyncState};
 use umbra_resource::NodeAttributes;
 
 fn node(id: &str) -> Arc<NodeAttributes> {
@@ -20,7 +20,7 @@ fn at(seconds: u64) -> SystemTime {
 
 #[test]
 fn a_node_is_synced_stale_or_nacked() {
-    let mut nodes = Nodes::new(10);
+    let mut nodes = Nodes::new(10, 8);
     nodes.opened(node("a"), "1.40.0", policy(1), at(1)).unwrap();
     let state = |nodes: &Nodes| nodes.list()[0].state();
     assert_eq!(state(&nodes), SyncState::Stale);
@@ -44,16 +44,16 @@ fn a_node_is_synced_stale_or_nacked() {
 
 #[test]
 fn the_one_that_has_been_gone_longest_is_forgotten() {
-    let mut nodes = Nodes::new(3);
+    let mut nodes = Nodes::new(3, 8);
     for (second, id) in [(1, "a"), (2, "b"), (3, "c")] {
         nodes.opened(node(id), "1.40.0", policy(1), at(second)).unwrap();
     }
-    assert_eq!(nodes.opened(node("d"), "1.40.0", policy(1), at(4)), Err(TooManyNodes), "all are connected");
+    assert_eq!(nodes.opened(node("d"), "1.40.0", policy(1), at(4)), Err(NoRoom::Nodes), "all are connected");
     nodes.opened(node("a"), "1.40.0", policy(1), at(5)).unwrap();
     nodes.closed("a", at(6));
     assert_eq!(
         nodes.opened(node("d"), "1.40.0", policy(1), at(7)),
-        Err(TooManyNodes),
+        Err(NoRoom::Nodes),
         "it has another stream"
     );
     nodes.closed("c", at(8));
@@ -66,7 +66,7 @@ fn the_one_that_has_been_gone_longest_is_forgotten() {
 
 #[test]
 fn a_reason_is_cut_to_what_a_person_reads() {
-    let mut nodes = Nodes::new(1);
+    let mut nodes = Nodes::new(1, 8);
     nodes.opened(node("a"), "1.40.0", policy(1), at(1)).unwrap();
     nodes.refused("a", "v1", &"é".repeat(100_000), at(2));
     assert_eq!(nodes.list()[0].nack.as_ref().unwrap().reason.chars().count(), 1024);
@@ -74,7 +74,7 @@ fn a_reason_is_cut_to_what_a_person_reads() {
 
 #[test]
 fn what_is_said_of_a_node_that_is_not_there_is_nothing() {
-    let mut nodes = Nodes::new(1);
+    let mut nodes = Nodes::new(1, 8);
     nodes.seen("x", at(1));
     nodes.desired("x", policy(1));
     nodes.acknowledged("x", "v1", at(1));
@@ -85,7 +85,7 @@ fn what_is_said_of_a_node_that_is_not_there_is_nothing() {
 
 #[test]
 fn workers_are_known_by_their_reports() {
-    let mut nodes = Nodes::new(10);
+    let mut nodes = Nodes::new(10, 8);
     nodes.reported("nobody", 1, "v1", 5, at(1));
     assert!(nodes.list().is_empty());
     nodes.opened(node("a"), "1.40.0", policy(1), at(1)).unwrap();

@@ -1,7 +1,7 @@
 //! Telemetry from outside: a client that sends reports as a filter does, and what the API makes of them.
 
 mod described;
-mod hostile;
+pub(crate) mod hostile;
 mod killed;
 mod reports;
 mod secrets;

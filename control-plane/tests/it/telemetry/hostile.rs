@@ -12,7 +12,7 @@ use crate::support::{CHECKOUT, TestServer, folder, soon};
 
 /// Bytes as they are.
 #[derive(Default)]
-struct Raw;
+pub(crate) struct Raw;
 
 impl Codec for Raw {
     type Encode = Vec<u8>;
