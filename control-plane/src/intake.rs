@@ -97,6 +97,7 @@ impl Intake {
         self.committer.send(prepared).await.map_err(|_| stopping())?;
         match answer.await {
             Ok(Ok(acknowledged)) => Ok(acknowledged),
+            // Why is in the log, and at /readyz.
             Ok(Err(_)) => Err(Status::unavailable("the store failed")),
             Err(_) => Err(stopping()),
         }

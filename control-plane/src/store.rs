@@ -12,6 +12,7 @@ pub mod pairs;
 mod rows;
 mod sqlite;
 pub mod telemetry;
+mod turn;
 mod url;
 mod writer;
 
@@ -27,9 +28,10 @@ use umbra_resource::Problem;
 use crate::model::audit::Origin;
 use crate::model::command::{Command, Outcome};
 use crate::model::state::State;
-use crate::store::error::{OpenError, StoreError, WriteError};
+use crate::store::error::{Cause, OpenError, StoreError, WriteError};
 use crate::store::metrics::StoreMetrics;
 use crate::store::telemetry::Telemetry;
+use crate::store::turn::Turn;
 use crate::store::writer::{WriteRequest, Writer};
 
 pub use crate::store::url::DatabaseUrl;
@@ -40,10 +42,6 @@ const WAITING_WRITES: usize = 64;
 
 /// What else must hold of a state before it is kept, as that its policies can be sent.
 pub type Admission = fn(&State) -> Result<(), Vec<Problem>>;
-
-/// Whose turn it is to write: changes and telemetry come to the database one after the other, in the order in which
-/// they asked. SQLite's own way, asking again and again, would let a stream of telemetry keep a valve from closing.
-pub(crate) type Turn = Arc<tokio::sync::Mutex<()>>;
 
 /// The open store.
 pub struct Store {
@@ -78,14 +76,13 @@ impl Store {
             let state = rows::state(&pool).await?;
             Ok::<_, StoreError>((mesh_key, state))
         };
-        let (mesh_key, state) =
-            read.await.map_err(|source| OpenError::Content { path: url.path().to_owned(), source })?;
+        let (mesh_key, state) = read.await.map_err(|source| sqlite::unusable(url.path(), source))?;
         metrics.revision.set(i64::try_from(state.revision()).unwrap_or(i64::MAX));
         let (publisher, state) = watch::channel(Arc::new(state));
         let (requests, receiver) = mpsc::channel(WAITING_WRITES);
         let (writer, closing) = (TaskTracker::new(), CancellationToken::new());
         let turn = Turn::default();
-        let task = Writer::new(pool.clone(), publisher, admit, metrics, Arc::clone(&turn));
+        let task = Writer::new(pool.clone(), publisher, admit, metrics, turn.clone());
         writer.spawn(task.run(receiver, closing.clone()));
         writer.close();
         Ok(Store { pool, state, mesh_key, requests, writer, closing, turn, _lock: lock })
@@ -109,8 +106,8 @@ impl Store {
     /// Does `command`. When this returns `Ok`, the change is on disk and [`Store::state`] shows it.
     ///
     /// # Errors
-    /// The command was refused and nothing has changed; or the store failed, and it is not known whether the change
-    /// was kept.
+    /// The command was refused and nothing has changed; or the store failed, and the error says whether it is known that
+    /// nothing has changed.
     pub async fn execute(&self, command: Command, origin: Origin) -> Result<Outcome, WriteError> {
         let (reply, answer) = oneshot::channel();
         let request = WriteRequest { command, origin, reply };
@@ -120,16 +117,36 @@ impl Store {
 
     /// What the filters reported.
     pub fn telemetry(&self) -> Telemetry {
-        Telemetry::new(self.pool.clone(), Arc::clone(&self.turn))
+        Telemetry::new(self.pool.clone(), self.turn.clone())
     }
 
-    /// Whether the database answers.
+    /// Whether the database can be read, and if the last write failed, whether it can be written now.
     ///
     /// # Errors
-    /// Why it does not.
+    /// Why not.
     pub async fn check(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT revision FROM head WHERE id = 1").fetch_one(&self.pool).await?;
+        if self.trouble().is_none() {
+            return Ok(());
+        }
+        let _turn = self.turn.lock().await;
+        let written = self.try_to_write().await;
+        self.turn.note(&written);
+        written
+    }
+
+    /// Writes as much as a write of an operator may be, down to the disk, and takes it away again.
+    async fn try_to_write(&self) -> Result<(), StoreError> {
+        let much = "INSERT INTO setting (name, value) VALUES ('room', hex(zeroblob(32768))) \
+                    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        sqlx::query(much).execute(&self.pool).await?;
+        sqlx::query("DELETE FROM setting WHERE name = 'room'").execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// Why the last write was not done; `None` if it was.
+    pub fn trouble(&self) -> Option<Cause> {
+        self.turn.trouble()
     }
 
     /// Finishes the writes that were asked for, refuses others, and closes the database.

@@ -190,6 +190,20 @@ mod tests {
         assert_eq!(sessions.sweep(11_000), [kept.id]);
     }
 
+    /// A clock that is set ends what it says is over, and nobody who goes on using a session is let in for longer than it lasts.
+    #[test]
+    fn a_clock_that_is_set_shortens_and_does_not_extend() {
+        let times = SessionTimes { idle: Duration::from_secs(10), most: Duration::from_secs(25) };
+        let (key, sessions) = (key(), Sessions::new(times, Vec::new()));
+        let Begun { kept, cookie } = Sessions::begin(&key, "a", 100_000).unwrap();
+        sessions.put(kept);
+        assert!(sessions.check(&key, &cookie, 900_000).is_none(), "set forth: it is over by this clock");
+        assert!(sessions.check(&key, &cookie, 105_000).is_some(), "and set right: it was never swept");
+        assert!(sessions.check(&key, &cookie, 50_000).is_some(), "set back");
+        assert!(sessions.check(&key, &cookie, 60_000).is_none(), "idle is counted by the new time");
+        assert!(sessions.check(&key, &cookie, 105_000).is_none(), "set right: it was idle for longer");
+    }
+
     #[test]
     fn only_the_whole_cookie_counts() {
         let key = key();

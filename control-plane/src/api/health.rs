@@ -55,10 +55,17 @@ pub(crate) async fn readyz(State(context): State<ApiContext>) -> Result<Json<Hea
         Ok(Ok(())) => Ok(Json(Health { status: "ok" })),
         Ok(Err(error)) => {
             warn!(error = &error as &dyn std::error::Error, "not ready");
-            Err(Problem::new(Kind::Unavailable, "database: it cannot be read; the server's log says why"))
+            Err(Problem::new(
+                Kind::Unavailable,
+                format!("database: {}; the server's log says more", error.cause()),
+            ))
         }
         Err(_) => {
-            let words = format!("database: it did not answer within {DATABASE_TIMEOUT:?}");
+            // A write is tried once more, and that may take longer than this may.
+            let words = match context.store.trouble() {
+                Some(cause) => format!("database: {cause}"),
+                None => format!("database: it did not answer within {DATABASE_TIMEOUT:?}"),
+            };
             Err(Problem::new(Kind::Unavailable, words))
         }
     }

@@ -10,7 +10,7 @@ use umbra_resource::Problem as FieldProblem;
 use utoipa::ToSchema;
 
 use crate::model::command::Rejection;
-use crate::store::error::{StoreError, WriteError};
+use crate::store::error::{Cause, StoreError, WriteError};
 
 /// Why a request was refused (RFC 9457, `application/problem+json`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -110,6 +110,11 @@ impl Problem {
         }
     }
 
+    /// Why the store does not serve, and what that means for whoever asked.
+    fn of_store(cause: Cause, meaning: &str) -> Self {
+        Problem::new(Kind::Unavailable, format!("{cause}; {meaning}; the server's log says more"))
+    }
+
     /// One wrong field of a body that is no resource.
     pub(crate) fn field(field: &str, message: impl Into<String>) -> Self {
         let message = message.into();
@@ -160,10 +165,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         // The chain may hold paths and SQL: it belongs into the log, not to the client.
         error!(error = &error as &dyn std::error::Error, "the store failed a request");
-        Problem::new(
-            Kind::Unavailable,
-            "the store failed: the server's log says why; read before you write again",
-        )
+        Problem::of_store(error.cause(), "read before you write again")
     }
 }
 
@@ -172,6 +174,8 @@ impl From<WriteError> for Problem {
         match error {
             WriteError::Rejected(rejection) => rejection.into(),
             WriteError::Failed(error) => error.into(),
+            // The writer has logged it.
+            WriteError::Undone(error) => Problem::of_store(error.cause(), "nothing was changed"),
         }
     }
 }

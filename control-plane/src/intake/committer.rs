@@ -85,6 +85,7 @@ pub struct Pair {
 pub struct Committer {
     telemetry: Telemetry,
     retention: Retention,
+    began: (u64, Instant),
     metrics: IntakeMetrics,
     rates: Arc<Mutex<Rates>>,
     /// **Invariant:** what is in these three is what is on disk, but for the transaction that is under way.
@@ -102,7 +103,8 @@ impl Committer {
         rates: Arc<Mutex<Rates>>,
     ) -> Self {
         let (sequences, windows, endpoints) = Default::default();
-        Committer { telemetry, retention, metrics, rates, sequences, windows, endpoints }
+        let began = (now_ms(), Instant::now());
+        Committer { telemetry, retention, began, metrics, rates, sequences, windows, endpoints }
     }
 
     /// Commits what comes in, until nothing can come any more. From `closing` on nothing more is let in; connections that
@@ -120,13 +122,19 @@ impl Committer {
                     self.commit(std::mem::take(&mut batch), now_ms()).await;
                 }
                 () = closing.cancelled(), if !reports.is_closed() => reports.close(),
-                _ = sweep.tick() => match self.telemetry.sweep(&self.retention, now_ms()).await {
+                _ = sweep.tick() => match self.telemetry.sweep(&self.retention, self.sweeping_ms()).await {
                     Ok(true) => sweep.reset_after(Duration::from_millis(100)),
                     Ok(false) => {}
                     Err(error) => error!(error = &error as &dyn std::error::Error, "old telemetry cannot be deleted"),
                 },
             }
         }
+    }
+
+    /// What is too old at this time is deleted.
+    fn sweeping_ms(&self) -> u64 {
+        let (wall_ms, monotonic) = self.began;
+        no_later(now_ms(), wall_ms, monotonic.elapsed())
     }
 
     /// Commits these reports in one transaction, and answers them.
@@ -339,6 +347,12 @@ fn rate(report: &ShadowReport) -> Count {
 fn key(shadow: &str, epoch: u64, span: Span, at_ms: u64, endpoint: Option<&str>) -> WindowKey {
     let (shadow, endpoint) = (shadow.to_owned(), endpoint.map(str::to_owned));
     WindowKey { shadow, epoch, span, start_ms: span.start(at_ms), endpoint }
+}
+
+/// The wall clock, unless it has gone faster than time has passed since it was `began_ms`: a clock that is set forth by a month for a
+/// moment must not delete a month. One that was wrong when the server started is believed at its next start.
+pub fn no_later(wall_ms: u64, began_ms: u64, passed: Duration) -> u64 {
+    wall_ms.min(began_ms.saturating_add(u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)))
 }
 
 /// Milliseconds since 1970.

@@ -11,10 +11,11 @@ use crate::model::access::failures::Failed;
 use crate::model::access::token::{Grant, Token};
 use crate::model::audit::{AuditRecord, Origin};
 use crate::model::state::State;
+use crate::store::Store;
 use crate::store::audit::Tail;
 use crate::store::error::StoreError;
 use crate::store::rows::signed;
-use crate::store::{Store, Turn};
+use crate::store::turn::Turn;
 
 /// What the audit trail calls tokens, and attempts to get in.
 const TOKEN: &str = "Token";
@@ -55,7 +56,7 @@ pub struct KeptSession {
 impl Store {
     /// The part of it that is about who may do what.
     pub fn access(&self) -> AccessStore {
-        AccessStore { pool: self.pool.clone(), turn: Arc::clone(&self.turn), state: self.state.clone() }
+        AccessStore { pool: self.pool.clone(), turn: self.turn.clone(), state: self.state.clone() }
     }
 }
 

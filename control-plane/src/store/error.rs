@@ -62,8 +62,17 @@ pub enum OpenError {
         /// What is wrong.
         source: StoreError,
     },
+    /// Another process writes to it, and does not end.
+    #[error(
+        "the database {} is locked by another process: end that one, as a backup or a sqlite3 that was left open; nothing was changed",
+        path.display()
+    )]
+    Locked {
+        /// The database's file.
+        path: PathBuf,
+    },
     /// Anything else that SQLite says.
-    #[error("cannot open the database {}", path.display())]
+    #[error("cannot open the database {}: {}", path.display(), Cause::from(source))]
     Database {
         /// The database's file.
         path: PathBuf,
@@ -94,6 +103,65 @@ pub enum StoreError {
     Closed,
 }
 
+/// What is wrong with the database, as far as it can be told, in words for whoever is to mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Cause {
+    /// There is no space for it.
+    #[error("the disk is full")]
+    Full,
+    /// Somebody else writes to it, for longer than a write waits.
+    #[error("another process holds the database's lock")]
+    Locked,
+    /// It is not ours to write.
+    #[error("the database is read-only")]
+    ReadOnly,
+    /// It is not what was written.
+    #[error("the database is damaged: restore it from a backup")]
+    Damaged,
+    /// The disk or the file system does not do what it is asked.
+    #[error("the disk fails, or a quota of it is used up")]
+    Disk,
+    /// This server stops.
+    #[error("the server is stopping")]
+    Stopping,
+    /// Something else.
+    #[error("the database fails")]
+    Other,
+}
+
+impl Cause {
+    /// By SQLite's result code, <https://sqlite.org/rescode.html>: the lowest byte of a code is the primary one.
+    fn of(code: u32) -> Cause {
+        match code & 0xff {
+            5 | 6 => Cause::Locked,
+            8 => Cause::ReadOnly,
+            10 | 14 => Cause::Disk,
+            11 | 26 => Cause::Damaged,
+            13 => Cause::Full,
+            _ => Cause::Other,
+        }
+    }
+}
+
+impl From<&sqlx::Error> for Cause {
+    fn from(error: &sqlx::Error) -> Cause {
+        let code = error.as_database_error().and_then(|error| error.code());
+        code.and_then(|code| code.parse().ok()).map_or(Cause::Other, Cause::of)
+    }
+}
+
+impl StoreError {
+    /// What is behind it.
+    pub fn cause(&self) -> Cause {
+        match self {
+            StoreError::Database(error) => Cause::from(error),
+            StoreError::Row { .. } => Cause::Damaged,
+            StoreError::Contended => Cause::Locked,
+            StoreError::Closed => Cause::Stopping,
+        }
+    }
+}
+
 /// Why a write was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
@@ -103,4 +171,7 @@ pub enum WriteError {
     /// The store failed. It is not known whether the change was kept.
     #[error(transparent)]
     Failed(#[from] StoreError),
+    /// The store failed, and was read again since: nothing has changed.
+    #[error(transparent)]
+    Undone(StoreError),
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Row, SqlitePool};
+use sqlx::{Connection, Row, SqlitePool};
 
-use crate::store::error::OpenError;
+use crate::store::error::{Cause, OpenError, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -17,8 +17,6 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// One writes; the others read audit pages and answer `/readyz`.
 const MAX_CONNECTIONS: u32 = 4;
-/// `SQLITE_CORRUPT` and `SQLITE_NOTADB`, <https://sqlite.org/rescode.html>.
-const DAMAGED: [&str; 2] = ["11", "26"];
 
 /// Takes the file beside the database that says that it is in use. Two servers on one file would each push policies
 /// of its own.
@@ -48,6 +46,9 @@ pub(crate) async fn open(path: &Path) -> Result<SqlitePool, OpenError> {
         .busy_timeout(BUSY_TIMEOUT);
     let pool = SqlitePoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
+        // SQLite takes a transaction back by itself when the disk is full or fails. sqlx then still counts it, and begins no
+        // other on that connection: another connection takes its place.
+        .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_with(options)
         .await
         .map_err(|error| database(path, error))?;
@@ -81,12 +82,19 @@ async fn check(pool: &SqlitePool, path: &Path) -> Result<(), OpenError> {
     if ours { Ok(()) } else { Err(OpenError::Foreign { path: path.to_owned() }) }
 }
 
+/// What it means that the content cannot be read, or not be completed.
+pub(crate) fn unusable(path: &Path, error: StoreError) -> OpenError {
+    match error {
+        StoreError::Database(error) => database(path, error),
+        source => OpenError::Content { path: path.to_owned(), source },
+    }
+}
+
 fn database(path: &Path, error: sqlx::Error) -> OpenError {
-    let code = error.as_database_error().and_then(|error| error.code());
-    match code {
-        Some(code) if DAMAGED.contains(&code.as_ref()) => {
-            OpenError::Corrupt { path: path.to_owned(), detail: error.to_string() }
-        }
-        _ => OpenError::Database { path: path.to_owned(), source: error },
+    let path = path.to_owned();
+    match Cause::from(&error) {
+        Cause::Damaged => OpenError::Corrupt { path, detail: error.to_string() },
+        Cause::Locked => OpenError::Locked { path },
+        _ => OpenError::Database { path, source: error },
     }
 }

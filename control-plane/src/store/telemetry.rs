@@ -11,9 +11,9 @@ use umbra_resource::Kind;
 
 use crate::model::tally::{Tally, Traffic};
 use crate::model::window::{Span, Stretch};
-use crate::store::Turn;
 use crate::store::error::StoreError;
 use crate::store::pairs::{self, NewPair};
+use crate::store::turn::Turn;
 
 /// Rows in one statement: SQLite takes 32,766 values.
 const ROWS: usize = 1_000;
@@ -188,6 +188,12 @@ impl Telemetry {
     /// The store failed.
     pub async fn commit(&self, batch: &Batch<'_>) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
+        let written = self.write(batch).await;
+        self.turn.note(&written);
+        written
+    }
+
+    async fn write(&self, batch: &Batch<'_>) -> Result<(), StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let sequences: Vec<_> = batch.sequences.iter().collect();
         for some in sequences.chunks(ROWS) {

@@ -12,10 +12,11 @@ use crate::model::audit::Origin;
 use crate::model::command::{Command, Outcome, Rejection};
 use crate::model::plan::{self, Change, Plan};
 use crate::model::state::State;
+use crate::store::Admission;
 use crate::store::error::{StoreError, WriteError};
 use crate::store::metrics::StoreMetrics;
 use crate::store::rows;
-use crate::store::{Admission, Turn};
+use crate::store::turn::Turn;
 
 /// Somebody else wrote to the database between reading and writing. Nobody should, so a few times are plenty.
 const ATTEMPTS: usize = 3;
@@ -67,12 +68,16 @@ impl Writer {
             };
             let Some(WriteRequest { command, origin, reply }) = request else { return };
             let started = Instant::now();
-            let result = self.execute(command, &origin).await;
+            let before = self.state.borrow().revision();
+            let mut result = self.execute(command, &origin).await;
             self.metrics.write_seconds.observe(started.elapsed().as_secs_f64());
-            if let Err(WriteError::Failed(error)) = &result {
-                error!(error = error as &dyn std::error::Error, "a write failed");
+            if let Err(WriteError::Failed(error)) = result {
+                error!(error = &error as &dyn std::error::Error, "a write failed");
                 self.in_doubt = true;
                 self.settle().await;
+                let is_undone = !self.in_doubt && self.state.borrow().revision() == before;
+                let failed = if is_undone { WriteError::Undone } else { WriteError::Failed };
+                result = Err(failed(error));
             }
             // Nobody waits for it if the client hung up; the write stands.
             drop(reply.send(result));
@@ -90,9 +95,10 @@ impl Writer {
             let Plan { outcome, change } = self.plan(state, Arc::clone(&command), now.clone()).await?;
             let Some(change) = change else { return Ok(outcome) };
             let turn = self.turn.lock().await;
-            let written = rows::write(&self.pool, &change, origin, &now).await?;
+            let written = rows::write(&self.pool, &change, origin, &now).await;
+            self.turn.note(&written);
             drop(turn);
-            if written {
+            if written? {
                 self.publish(change, origin);
                 return Ok(outcome);
             }

@@ -16,6 +16,7 @@ mod console;
 mod delta;
 mod events;
 mod expiry;
+mod faults;
 mod hostile;
 mod limits;
 mod lists;

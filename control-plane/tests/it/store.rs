@@ -147,7 +147,7 @@ async fn a_write_that_fails_changes_nothing() {
     execute(&store, apply(CHECKOUT)).await.unwrap();
     sql(folder.path(), "ALTER TABLE audit RENAME TO elsewhere").await;
     let failed = execute(&store, valve(10.0, Precondition::None)).await;
-    assert!(matches!(failed, Err(WriteError::Failed(_))));
+    assert!(matches!(failed, Err(WriteError::Undone(_))));
     assert_eq!(store.state().revision(), 1);
     sql(folder.path(), "ALTER TABLE elsewhere RENAME TO audit").await;
     execute(&store, valve(20.0, Precondition::Revision(vec![1]))).await.unwrap();

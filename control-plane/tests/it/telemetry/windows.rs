@@ -1,10 +1,11 @@
 //! Windows and retention, by a clock that is handed in.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
-use umbra_control_plane::intake::committer::{Committer, Pair, Part, Prepared};
+use umbra_control_plane::intake::committer::{Committer, Pair, Part, Prepared, no_later};
 use umbra_control_plane::intake::metrics::IntakeMetrics;
 use umbra_control_plane::model::audit::Origin;
 use umbra_control_plane::model::command::{Command, Precondition};
@@ -132,6 +133,39 @@ async fn clocks_that_are_wrong_do_not_lose_reports() {
     bench.committer.commit(reports.collect(), START).await;
     assert_eq!(bench.mirrored(&[ALL]).await, 40);
     assert_eq!(bench.mirrored(&cover(START - 2 * DAY, START + 1, START - DAY)).await, 40);
+}
+
+/// The server's own clock, set forth and back between reports.
+#[tokio::test]
+async fn a_clock_that_is_set_counts_every_report_once() {
+    let mut bench = bench(Retention::default()).await;
+    let times = [START, START + 40 * DAY, START + 1, 0, START - 40 * DAY, START + 2];
+    for (now_ms, sequence) in times.into_iter().zip(1..) {
+        // Sent twice, as after an answer that was lost.
+        for _ in 0..2 {
+            bench.committer.commit(vec![prepared(sequence, START, Vec::new())], now_ms).await;
+        }
+    }
+    assert_eq!(bench.mirrored(&[ALL]).await, 60);
+    for span in [Span::Fine, Span::Coarse] {
+        let ever = Stretch { span, from_ms: 0, until_ms: START + 100 * DAY };
+        assert_eq!(bench.mirrored(&[ever]).await, 60, "{span:?}");
+    }
+}
+
+#[test]
+fn what_is_too_old_is_so_by_both_clocks() {
+    let began = START;
+    let day = Duration::from_millis(DAY);
+    for (wall_ms, passed, expected) in [
+        (began + DAY, day, began + DAY),
+        (began + 40 * DAY, Duration::ZERO, began),
+        (began + 40 * DAY, day, began + DAY),
+        (began - 40 * DAY, day, began - 40 * DAY),
+        (u64::MAX, Duration::MAX, u64::MAX),
+    ] {
+        assert_eq!(no_later(wall_ms, began, passed), expected, "{wall_ms} after {passed:?}");
+    }
 }
 
 #[tokio::test]
