@@ -21,6 +21,7 @@ mod odd;
 mod outcomes;
 mod overrides;
 mod pairs;
+mod partition;
 mod rate;
 mod restart;
 mod secrets;

@@ -20,6 +20,7 @@
 pub mod ads;
 pub mod alone;
 pub mod bidi;
+pub mod cable;
 pub mod certificates;
 pub mod client;
 pub mod control_plane;
