@@ -10,6 +10,7 @@
 mod agreement;
 mod configuration;
 mod control_plane;
+mod cost;
 mod fixtures;
 mod generate;
 mod host;

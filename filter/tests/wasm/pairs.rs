@@ -8,15 +8,15 @@ use umbra_compare::outcome::Outcome;
 use umbra_wire::telemetry::answer::SampledPair;
 
 /// The request of a whole policy: `next` is compared in full, with a control.
-const COMPARED: &str = r#""compare": {"body": "full", "max_body_bytes": 8, "headers": ["x-version"], "endpoints": ["/cart/{item}/x"]}"#;
+pub(crate) const COMPARED: &str = r#""compare": {"body": "full", "max_body_bytes": 8, "headers": ["x-version"], "endpoints": ["/cart/{item}/x"]}"#;
 
 /// A worker with both roles, under a policy with these fields of the shadow.
-struct Fixture {
-    workers: Workers,
-    shadow: u32,
+pub(crate) struct Fixture {
+    pub(crate) workers: Workers,
+    pub(crate) shadow: u32,
 }
 
-fn fixture(more: &str) -> Fixture {
+pub(crate) fn fixture(more: &str) -> Fixture {
     Fixture::of(&resources(100.0, more))
 }
 
@@ -34,7 +34,7 @@ impl Fixture {
         Self { workers, shadow }
     }
 
-    fn vm(&mut self) -> &mut Vm {
+    pub(crate) fn vm(&mut self) -> &mut Vm {
         &mut self.workers.list[0].vm
     }
 
@@ -50,7 +50,7 @@ impl Fixture {
         Mirrored { primary: primary.context, copies }
     }
 
-    fn answer(&mut self, context: u32, status: &str, version: &str, body: &[u8]) {
+    pub(crate) fn answer(&mut self, context: u32, status: &str, version: &str, body: &[u8]) {
         let lines = headers(&[
             (":status", status),
             ("content-type", "text/plain"),
@@ -74,7 +74,7 @@ impl Fixture {
 }
 
 /// What Envoy's mirror policy makes of a request for one slot.
-fn copy_of(request: &Headers, slot: &str) -> Headers {
+pub(crate) fn copy_of(request: &Headers, slot: &str) -> Headers {
     let mut copy = request.clone();
     copy.retain(|(name, _)| !name.starts_with(b"x-umbra-mirror-"));
     copy.extend(headers(&[("x-umbra-slot", slot), ("x-envoy-expected-rq-timeout-ms", "1000")]));
@@ -442,69 +442,4 @@ fn pairs_and_counted_losses_are_the_mirrored_copies() {
             );
         }
     }
-}
-
-/// What the interpreter counts, apart from calls into and out of the VM; compiled, ten of them take about a nanosecond. Means over
-/// many requests, because maps grow now and then, and what is sampled is up to chance. Whoever makes the path of requests longer
-/// by a tenth sees it here.
-#[test]
-fn instructions_a_request() {
-    const REQUESTS: u64 = 2_000;
-    let instructions = |more: &str, path: &str, answered: bool| {
-        let mut f = fixture(more);
-        let root = f.workers.list[0].root;
-        let before = f.vm().instructions();
-        for _ in 0..REQUESTS {
-            let primary = f.vm().request(root, &get(path, &[]), true);
-            if answered {
-                let shadow = f.shadow;
-                let copy = f.vm().request(shadow, &copy_of(&primary.headers, "1"), true).context;
-                f.answer(copy, "200", "1", b"hello");
-            }
-            f.vm().respond_with(primary.context, &headers(&[(":status", "200")]), &[b"hello", b""]);
-            f.vm().end(&primary);
-        }
-        (f.vm().instructions() - before) / REQUESTS
-    };
-    let unstamped = instructions("", "/other", false);
-    let steered = instructions(r#""compare": {"percent": 0}"#, "/cart", true);
-    let compared = instructions("", "/cart", true);
-    println!("instructions of a request: unstamped {unstamped}, steered {steered}, compared {compared}");
-    assert!(unstamped < 45_000, "{unstamped}");
-    assert!(steered < 155_000, "{steered}");
-    assert!(compared < 265_000, "{compared}");
-}
-
-#[test]
-fn host_calls_a_request() {
-    let calls = |more: &str, path: &str, answered: bool| {
-        let mut f = fixture(more);
-        let root = f.workers.list[0].root;
-        let before = f.workers.envoy.get().host_calls;
-        if !answered {
-            let exchange = f.vm().request(root, &get(path, &[]), true);
-            f.vm().respond_with(exchange.context, &headers(&[(":status", "200")]), &[b"hello", b""]);
-            let after = f.workers.envoy.get().host_calls;
-            assert!(values(&exchange.headers, "x-umbra-mirror-1").is_empty());
-            return (after - before, 0);
-        }
-        let primary = f.vm().request(root, &get(path, &[]), true);
-        let on_request = f.workers.envoy.get().host_calls - before;
-        let shadow = f.shadow;
-        let copy = f.vm().request(shadow, &copy_of(&primary.headers, "1"), true).context;
-        f.answer(copy, "200", "1", b"hello");
-        let copies = f.workers.envoy.get().host_calls - before - on_request;
-        let before = f.workers.envoy.get().host_calls;
-        f.vm().circumstances(&[]);
-        let lines = headers(&[(":status", "200")]);
-        f.vm().respond_with(primary.context, &lines, &[b"hello", b""]);
-        (on_request + f.workers.envoy.get().host_calls - before, copies)
-    };
-    assert_eq!(calls("", "/other", false), (1, 0), "the headers");
-    // The headers, the stamp, two mirrors, the pair; the copy: slot, pair, timeout, two removals, two marks.
-    assert_eq!(calls(r#""compare": {"percent": 0}"#, "/cart", true), (5, 7));
-    // Besides: the answer's clock, headers, body, clock; the copy's clock, and the same four.
-    assert_eq!(calls("", "/cart", true), (9, 12));
-    assert_eq!(calls(COMPARED, "/cart", true), (9, 12));
-    assert_eq!(calls(r#""compare": {"body": "none"}"#, "/cart", true), (8, 11), "no body is read");
 }
