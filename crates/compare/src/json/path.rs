@@ -14,6 +14,9 @@ pub enum PathError {
     /// It is none.
     #[error("{0}")]
     Malformed(#[from] ParseError),
+    /// It ends within a string.
+    #[error("a string in it has no closing quote")]
+    Unclosed,
     /// It goes into the depth more than once.
     #[error("`..` comes {0} times: give it once at most, as in $..items[*].id")]
     Descents(usize),
@@ -32,6 +35,10 @@ pub enum PathError {
 /// # Errors
 /// See [`PathError`].
 pub fn read(text: &str) -> Result<JsonPath, PathError> {
+    // The parser panics where a path ends in the middle of an escape (`\u`), which only an open string has.
+    if !closes_strings(text) {
+        return Err(PathError::Unclosed);
+    }
     let path = JsonPath::parse(text)?;
     let reach = Reach::of(text);
     match reach {
@@ -64,7 +71,9 @@ impl Reach {
         let mut letters = text.chars().peekable();
         while let Some(letter) = letters.next() {
             match letter {
-                '\'' | '"' => skip_string(letter, &mut letters),
+                '\'' | '"' => {
+                    skip_string(letter, &mut letters);
+                }
                 '$' => reach.roots += 1,
                 '.' if letters.next_if_eq(&'.').is_some() => reach.descents += 1,
                 '[' | '(' => open.push((letter, 1)),
@@ -85,15 +94,27 @@ impl Reach {
     }
 }
 
-/// Goes on behind the string whose quote was taken.
-fn skip_string(quote: char, letters: &mut impl Iterator<Item = char>) {
+/// Whether every string has its closing quote.
+fn closes_strings(text: &str) -> bool {
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        if matches!(letter, '\'' | '"') && !skip_string(letter, &mut letters) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Goes on behind the string whose quote was taken; says whether there was another.
+fn skip_string(quote: char, letters: &mut impl Iterator<Item = char>) -> bool {
     while let Some(letter) = letters.next() {
         if letter == '\\' {
             letters.next();
         } else if letter == quote {
-            return;
+            return true;
         }
     }
+    false
 }
 
 #[cfg(test)]
@@ -115,6 +136,17 @@ mod tests {
         ] {
             assert_eq!(read(path).err().map(|error| error.to_string()), None, "{path}");
         }
+    }
+
+    #[test]
+    fn a_path_that_ends_anywhere_is_an_error_at_worst() {
+        for whole in [r#"$['\u00e4','\uD83D\uDE00']"#, r#"$["\\\"\u0041"]"#, "$[?@['a'] == \"b\"]"] {
+            assert!(read(whole).is_ok(), "{whole}");
+            for end in whole.char_indices().map(|(at, _)| at) {
+                let _ = read(&whole[..end]);
+            }
+        }
+        assert_eq!(read(r"$['\u").unwrap_err().to_string(), "a string in it has no closing quote");
     }
 
     #[test]
