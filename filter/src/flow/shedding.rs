@@ -83,11 +83,6 @@ impl Shedding {
         });
     }
 
-    /// The share of what the valve gives that this worker mirrors, in parts per million.
-    pub fn share_ppm(&self, shadow: &str) -> u32 {
-        self.shadows.get(shadow).into_iter().flatten().map(|brake| brake.share_ppm).min().unwrap_or(ALL)
-    }
-
     fn brake(&mut self, shadow: &str, role: MirrorRole) -> Option<&mut Brake> {
         let [candidate, control] = self.shadows.get_mut(shadow)?;
         Some(match role {
@@ -138,6 +133,11 @@ fn is_failure(outcome: Outcome) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The share of what the valve gives that is mirrored, in parts per million.
+    fn share_ppm(shedding: &Shedding, shadow: &str) -> u32 {
+        shedding.shadows.get(shadow).into_iter().flatten().map(|brake| brake.share_ppm).min().unwrap_or(ALL)
+    }
 
     /// Offers so many requests within a second, whose copies end like this after the next tick; returns how many were mirrored.
     fn second(shedding: &mut Shedding, now_ms: &mut u64, random: &mut fastrand::Rng, end: Outcome) -> u32 {
@@ -208,7 +208,7 @@ mod tests {
                 shedding.began("a", MirrorRole::Candidate, now_ms);
                 shedding.ended("a", MirrorRole::Candidate, Some(end));
                 shedding.tick(now_ms);
-                assert_eq!(shedding.share_ppm("a"), ALL);
+                assert_eq!(share_ppm(&shedding, "a"), ALL);
             }
         }
     }
@@ -225,8 +225,8 @@ mod tests {
             }
             shedding.tick(now_ms);
         }
-        assert_eq!(shedding.share_ppm("a"), ALL / 2);
-        assert_eq!(shedding.share_ppm("b"), ALL);
+        assert_eq!(share_ppm(&shedding, "a"), ALL / 2);
+        assert_eq!(share_ppm(&shedding, "b"), ALL);
     }
 
     #[test]

@@ -35,12 +35,9 @@ pub enum PathError {
 /// # Errors
 /// See [`PathError`].
 pub fn read(text: &str) -> Result<JsonPath, PathError> {
-    // The parser panics where a path ends in the middle of an escape (`\u`), which only an open string has.
-    if !closes_strings(text) {
-        return Err(PathError::Unclosed);
-    }
+    // First: the parser panics where a path ends in the middle of an escape (`\u`), which only an open string has.
+    let reach = Reach::of(text).ok_or(PathError::Unclosed)?;
     let path = JsonPath::parse(text)?;
-    let reach = Reach::of(text);
     match reach {
         Reach { descents: 2.., .. } => Err(PathError::Descents(reach.descents)),
         Reach { roots: 2.., .. } => Err(PathError::Root),
@@ -63,17 +60,15 @@ struct Reach {
 }
 
 impl Reach {
-    /// Of a path that is well-formed.
-    fn of(text: &str) -> Reach {
+    /// Of a path; what it says of one that is malformed means nothing. `None` if a string has no closing quote.
+    fn of(text: &str) -> Option<Reach> {
         let mut reach = Reach { descents: 0, roots: 0, alternatives: 1 };
         // For each bracket and parenthesis that is open, how many selectors or arguments it has.
         let mut open: Vec<(char, usize)> = Vec::new();
         let mut letters = text.chars().peekable();
         while let Some(letter) = letters.next() {
             match letter {
-                '\'' | '"' => {
-                    skip_string(letter, &mut letters);
-                }
+                '\'' | '"' => skip_string(letter, &mut letters)?,
                 '$' => reach.roots += 1,
                 '.' if letters.next_if_eq(&'.').is_some() => reach.descents += 1,
                 '[' | '(' => open.push((letter, 1)),
@@ -90,31 +85,20 @@ impl Reach {
                 _ => {}
             }
         }
-        reach
+        Some(reach)
     }
 }
 
-/// Whether every string has its closing quote.
-fn closes_strings(text: &str) -> bool {
-    let mut letters = text.chars();
-    while let Some(letter) = letters.next() {
-        if matches!(letter, '\'' | '"') && !skip_string(letter, &mut letters) {
-            return false;
-        }
-    }
-    true
-}
-
-/// Goes on behind the string whose quote was taken; says whether there was another.
-fn skip_string(quote: char, letters: &mut impl Iterator<Item = char>) -> bool {
+/// Goes on behind the string whose quote was taken; `None` if there is no other.
+fn skip_string(quote: char, letters: &mut impl Iterator<Item = char>) -> Option<()> {
     while let Some(letter) = letters.next() {
         if letter == '\\' {
             letters.next();
         } else if letter == quote {
-            return true;
+            return Some(());
         }
     }
-    false
+    None
 }
 
 #[cfg(test)]
