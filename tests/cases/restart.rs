@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use umbra_e2e::client::{Connection, Protocol, Request, repeat};
 use umbra_e2e::control_plane::request;
-use umbra_e2e::eventually::{SOON, eventually, throughout};
+use umbra_e2e::eventually::{RECONNECTED, SOON, eventually, throughout};
 use umbra_e2e::mesh::Mesh;
 use umbra_e2e::resources::shadow_all;
 use umbra_e2e::traffic::Traffic;
@@ -36,7 +36,7 @@ async fn goes_stale(mesh: &Mesh) {
 }
 
 async fn mirrors_again(mesh: &Mesh) {
-    eventually(SOON, "requests are mirrored again", async || {
+    eventually(RECONNECTED, "requests are mirrored again", async || {
         let before = mesh.shadow.count();
         repeat(mesh.envoy.port(), 5, &Request::get("/again")).await;
         mesh.envoy.idle().await;

@@ -3,7 +3,7 @@
 use crate::certificates::Identity;
 use crate::client::{Connection, Protocol, Request, Response};
 use crate::environment;
-use crate::eventually::{SOON, eventually};
+use crate::eventually::{RECONNECTED, SOON, eventually};
 use crate::memory::Growth;
 use crate::ports::free_port;
 use crate::process::Process;
@@ -195,7 +195,7 @@ impl ControlPlane {
 
     /// Waits until a node runs the policy of the latest revision, and returns what is said of it.
     pub async fn synced(&self, id: &str) -> Value {
-        eventually(SOON, &format!("{id} is synced"), async || {
+        eventually(RECONNECTED, &format!("{id} is synced"), async || {
             let nodes = self.get("/api/v1/nodes").await;
             let items = nodes["items"].as_array().cloned().unwrap_or_default();
             let node = items.into_iter().find(|node| node["id"] == id).ok_or("not known")?;

@@ -6,6 +6,10 @@ use std::time::{Duration, Instant};
 /// How long something may take that normally takes well under a second: the machine may be busy.
 pub const SOON: Duration = Duration::from_secs(20);
 
+/// How long a filter may take to come back to a control plane that was gone: half a minute at most between two attempts
+/// (`docs/operating.md`), and then [`SOON`].
+pub const RECONNECTED: Duration = SOON.saturating_add(Duration::from_secs(30));
+
 /// Between two looks. Short against everything that is waited for.
 const LOOK: Duration = Duration::from_millis(15);
 

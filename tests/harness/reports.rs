@@ -1,13 +1,13 @@
 //! Reading the control plane's reports.
 
 use crate::control_plane::ControlPlane;
-use crate::eventually::{SOON, eventually};
+use crate::eventually::{RECONNECTED, eventually};
 use serde_json::Value;
 
 /// The report on a shadow, once it is known what became of the copies of so many requests. Those that were not mirrored to spare
 /// the shadow, as a slow machine may have it, count.
 pub async fn report(control_plane: &ControlPlane, shadow: &str, requests: u64) -> Value {
-    eventually(SOON, &format!("{requests} requests are reported on {shadow}"), async || {
+    eventually(RECONNECTED, &format!("{requests} requests are reported on {shadow}"), async || {
         let report = control_plane.get(&format!("/api/v1/shadows/{shadow}/report")).await;
         let [sent, shed, known] =
             ["sent", "shed", "mirrored"].map(|field| report[field].as_u64().expect("a count"));
