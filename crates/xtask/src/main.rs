@@ -7,6 +7,7 @@ mod checkout;
 mod ci;
 mod codegen;
 mod console;
+mod control_plane;
 mod demo;
 mod deny;
 mod filter;

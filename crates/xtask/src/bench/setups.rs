@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -14,7 +13,7 @@ use crate::checkout::Checkout;
 use crate::http::Client;
 use crate::process::Process;
 use crate::sidecar::Sidecar;
-use crate::{interrupt, ports};
+use crate::{control_plane, ports, shop};
 
 /// One way to set a proxy up.
 #[derive(Debug)]
@@ -220,19 +219,15 @@ impl Setup {
         let config = folder.join("envoy.json");
         sidecar.write(&config)?;
         let arguments = ["--concurrency", "1", "--use-dynamic-base-id", "--disable-hot-restart"];
-        let mut process = Process::start_logged(
+        let process = Process::start_logged(
             self.name,
             pin::proxy(envoy).arg("-c").arg(config).args(arguments),
             &folder.join("envoy.log"),
         )?;
+        let process = shop::ready(process, admin, "/ready")?;
         let admin = Client::new(admin);
-        interrupt::wait_for("Envoy to be ready", Duration::from_secs(60), || {
-            process.must_run()?;
-            Ok(admin.is_ok("/ready").then_some(()))
-        })
-        .with_context(|| format!("Envoy did not come up{}", process.tail()))?;
         if let Some(control_plane) = &control_plane {
-            control_plane.wait_for_envoy()?;
+            control_plane::wait_for_envoy(&control_plane.api)?;
         }
         let control_plane = control_plane.map(|started| (started.process, admin));
         Ok(Running { setup: self, process, control_plane, port })
@@ -257,33 +252,11 @@ impl ControlPlane {
                 ensure!(error.kind() == ErrorKind::NotFound, "cannot remove {}: {error}", file.display());
             }
         }
-        let mut process = Process::start_logged(
-            "the control plane",
-            pin::others(checkout.target.join("release/umbra"))
-                .args(["serve", "--dev", "--database-url"])
-                .arg(format!("sqlite://{}", database.display()))
-                .args(["--listen-api", &format!("127.0.0.1:{api}")])
-                .args(["--listen-xds", &format!("127.0.0.1:{xds}")]),
-            &folder.join("umbra.log"),
-        )?;
+        let umbra = pin::others(checkout.target.join("release/umbra"));
+        let process = control_plane::start(umbra, folder, api, xds)?;
         let api = Client::new(api);
-        interrupt::wait_for("the control plane to be ready", Duration::from_secs(60), || {
-            process.must_run()?;
-            Ok(api.is_ok("/readyz").then_some(()))
-        })
-        .with_context(|| format!("the control plane did not come up{}", process.tail()))?;
-        let headers = [("content-type", "application/json")];
-        let answer = api.send("POST", "/api/v1/apply", &headers, Some(&resources.to_string()))?;
-        ensure!(answer.status == 200, "the resources were answered with {}: {}", answer.status, answer.body);
+        control_plane::apply(&api, resources)?;
         Ok(Self { process, api, xds })
-    }
-
-    fn wait_for_envoy(&self) -> Result<()> {
-        interrupt::wait_for("Envoy to run the policy", Duration::from_secs(60), || {
-            let nodes = self.api.get_json("/api/v1/nodes")?;
-            let state = nodes.pointer("/items/0/state").and_then(Value::as_str);
-            Ok((state == Some("SYNCED")).then_some(()))
-        })
     }
 }
 

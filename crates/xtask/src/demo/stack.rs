@@ -16,7 +16,7 @@ use crate::shop::EnvoyPorts;
 use crate::sidecar::Sidecar;
 use crate::tools::envoy;
 use crate::tools::json_server::{self, Servers};
-use crate::{ports, shop};
+use crate::{control_plane, ports, shop};
 
 /// How many worker threads Envoy runs: more than one, so that "every worker" means something.
 pub(crate) const WORKERS: u32 = 4;
@@ -116,17 +116,8 @@ impl Stack {
 
 fn run_control_plane(checkout: &Checkout, folder: &Path, ports: Ports) -> Result<Process> {
     let progress = Progress::start("starting the control plane");
-    let process = Process::start_logged(
-        "the control plane",
-        Command::new(checkout.binaries().join("umbra"))
-            .args(["serve", "--dev"])
-            .arg("--database-url")
-            .arg(format!("sqlite://{}", folder.join("umbra.sqlite").display()))
-            .args(["--listen-api", &format!("127.0.0.1:{}", ports.api)])
-            .args(["--listen-xds", &format!("127.0.0.1:{}", ports.xds)]),
-        &folder.join("umbra.log"),
-    )?;
-    let process = shop::ready(process, ports.api, "/readyz")?;
+    let umbra = Command::new(checkout.binaries().join("umbra"));
+    let process = control_plane::start(umbra, folder, ports.api, ports.xds)?;
     progress.done(format_args!("http://127.0.0.1:{}", ports.api));
     Ok(process)
 }

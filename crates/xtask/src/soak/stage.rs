@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::account::Account;
@@ -18,7 +18,7 @@ use crate::process::Process;
 use crate::shop::EnvoyPorts;
 use crate::sidecar::Sidecar;
 use crate::tools::envoy;
-use crate::{interrupt, ports, shop};
+use crate::{control_plane, interrupt, ports, shop};
 
 /// Worker threads of Envoy.
 const WORKERS: u32 = 1;
@@ -43,20 +43,10 @@ impl Stage {
     /// When a part does not come up.
     pub(crate) fn start(checkout: &Checkout, folder: &Path, upstreams: Upstreams) -> Result<Self> {
         let [ingress, admin, api_port, xds] = ports::free()?;
-        let control_plane = Process::start_logged(
-            "the control plane",
-            Command::new(checkout.target.join("release/umbra"))
-                .args(["serve", "--dev", "--database-url"])
-                .arg(format!("sqlite://{}", folder.join("umbra.sqlite").display()))
-                .args(["--listen-api", &format!("127.0.0.1:{api_port}")])
-                .args(["--listen-xds", &format!("127.0.0.1:{xds}")]),
-            &folder.join("umbra.log"),
-        )?;
-        let control_plane = shop::ready(control_plane, api_port, "/readyz")?;
+        let umbra = Command::new(checkout.target.join("release/umbra"));
+        let control_plane = control_plane::start(umbra, folder, api_port, xds)?;
         let api = Client::new(api_port);
-        let headers = [("content-type", "application/json")];
-        let answer = api.send("POST", "/api/v1/apply", &headers, Some(&resources().to_string()))?;
-        ensure!(answer.status == 200, "the resources were answered with {}: {}", answer.status, answer.body);
+        control_plane::apply(&api, &resources())?;
 
         let binary = envoy::install(checkout, envoy::NEWEST)?;
         let mut sidecar = Sidecar::load(checkout)?;
@@ -64,11 +54,7 @@ impl Stage {
         sidecar.set_cluster_port("shadow", upstreams.shadow)?;
         sidecar.set_cluster_port("umbra-control-plane", xds)?;
         let envoy = shop::envoy(folder, &binary, sidecar, &[], EnvoyPorts { ingress, admin }, WORKERS)?;
-        interrupt::wait_for("Envoy to run the policy", SETTLE, || {
-            let nodes = api.get_json("/api/v1/nodes")?;
-            let state = nodes.pointer("/items/0/state").and_then(Value::as_str);
-            Ok((state == Some("SYNCED")).then_some(()))
-        })?;
+        control_plane::wait_for_envoy(&api)?;
         Ok(Self { envoy, control_plane, admin: Client::new(admin), api, ingress })
     }
 
