@@ -25,6 +25,10 @@ pub const SAMPLES: &str = "samples";
 /// Reports that could not be sent.
 pub const REPORTS: &str = "reports";
 
+/// The most policies whose numbers are held at once. There is one, and a second for a moment after a change; more come
+/// of changes that follow one another faster than reports are taken. What the oldest counted is then a report that was lost.
+const MAX_WINDOWS: usize = 16;
+
 /// All numbers of a worker.
 #[derive(Debug, Default)]
 pub struct Numbers {
@@ -33,6 +37,8 @@ pub struct Numbers {
     requests: u64,
     stamped: u64,
     dropped: BTreeMap<&'static str, u64>,
+    /// Of what is `dropped`, or was, the reports; for the worker's metric.
+    lost_reports: u64,
     allowance: Allowance,
 }
 
@@ -89,6 +95,17 @@ impl Numbers {
     pub fn lost(&mut self, reason: &'static str, count: u64) {
         let lost = self.dropped.entry(reason).or_default();
         *lost = lost.saturating_add(count).min(MAX_COUNT);
+    }
+
+    /// A report cannot be sent, ever.
+    pub fn lost_report(&mut self) {
+        self.lost(REPORTS, 1);
+        self.lost_reports = self.lost_reports.saturating_add(1);
+    }
+
+    /// How many reports were lost since the last call.
+    pub fn take_lost_reports(&mut self) -> u64 {
+        std::mem::take(&mut self.lost_reports)
     }
 
     /// Copies finished: counts their outcomes, and the pairs that they make.
@@ -225,6 +242,9 @@ impl Numbers {
         let position = match known {
             Some(position) => position,
             None => {
+                if self.windows.len() >= MAX_WINDOWS && self.windows.remove(0).has_numbers() {
+                    self.lost_report();
+                }
                 self.windows.push(Window::new(origin.clone(), now));
                 self.windows.len().saturating_sub(1)
             }
@@ -255,6 +275,10 @@ impl Window {
         self.shadows.get_mut(&id)
     }
 
+    fn has_numbers(&self) -> bool {
+        self.shadows.values().any(Tally::has_numbers)
+    }
+
     /// The window's numbers, and how many sampled pairs there was no room for.
     fn take(&mut self, now: Now, allowance: Allowance) -> (Option<Report>, u64) {
         let started_ms = self.started_ms;
@@ -271,9 +295,8 @@ impl Window {
         let mut lost = 0;
         for (id, tally) in &mut self.shadows {
             let Some(shadow) = self.origin.policy.shadow(*id) else { continue };
-            let numbers = std::mem::take(&mut tally.report);
-            if numbers != ShadowReport::default() {
-                report.shadows.insert(shadow.name().to_owned(), numbers);
+            if tally.has_numbers() {
+                report.shadows.insert(shadow.name().to_owned(), std::mem::take(&mut tally.report));
             }
             for pair in tally.samples.take(allowance) {
                 if report.pairs.len() < MAX_PAIRS {
@@ -288,6 +311,10 @@ impl Window {
 }
 
 impl Tally {
+    fn has_numbers(&self) -> bool {
+        self.report != ShadowReport::default()
+    }
+
     /// The numbers of a request's endpoint, and what it is called.
     fn endpoint(&mut self, request: &Request) -> (String, &mut EndpointReport) {
         let mut name = self.endpoints.of(&request.method, &request.path);

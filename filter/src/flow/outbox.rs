@@ -3,7 +3,7 @@
 //! A report is made only when none is waiting. While the control plane is away, numbers add up where they are counted,
 //! in a size that does not grow, and one report later carries them all.
 
-use crate::flow::numbers::{Numbers, REPORTS};
+use crate::flow::numbers::Numbers;
 use crate::flow::pairs::Origin;
 use crate::flow::time::Now;
 use std::collections::VecDeque;
@@ -47,7 +47,6 @@ pub struct Outbox {
     /// When the last report was made.
     made_ms: u64,
     backoff: Backoff,
-    lost: u64,
 }
 
 impl Outbox {
@@ -62,7 +61,6 @@ impl Outbox {
             due_ms: 0,
             made_ms: 0,
             backoff: Backoff::default(),
-            lost: 0,
         }
     }
 
@@ -79,7 +77,6 @@ impl Outbox {
         }
         if self.waiting.is_empty() {
             self.due_ms = now.monotonic_ms.saturating_add(PERIOD_MS);
-            let lost_before = self.lost;
             let mut reports = numbers.take(now);
             if reports.is_empty() && now.monotonic_ms.saturating_sub(self.made_ms) >= SILENCE_MS {
                 reports.push(numbers.silence(now, runs));
@@ -90,10 +87,7 @@ impl Outbox {
             for mut report in reports {
                 node.clone_into(&mut report.node_id);
                 report.instance = self.instance;
-                self.seal(report);
-            }
-            if let Some(lost @ 1..) = self.lost.checked_sub(lost_before) {
-                numbers.lost(REPORTS, lost);
+                self.seal(report, numbers);
             }
         }
         let (_, bytes) = self.waiting.front()?;
@@ -111,8 +105,7 @@ impl Outbox {
                 first.is_some_and(|first| first <= sequence)
             }
             Reply::Refused => {
-                self.lost = self.lost.saturating_add(1);
-                numbers.lost(REPORTS, 1);
+                numbers.lost_report();
                 true
             }
             Reply::Failed => false,
@@ -128,24 +121,19 @@ impl Outbox {
         }
     }
 
-    /// How many reports were lost since the last call.
-    pub fn take_lost(&mut self) -> u64 {
-        std::mem::take(&mut self.lost)
-    }
-
     /// Numbers a report and lets it wait. One that is too long for a message is taken apart.
-    fn seal(&mut self, mut report: Report) {
+    fn seal(&mut self, mut report: Report, numbers: &mut Numbers) {
         report.sequence = self.sequence.saturating_add(1);
         let bytes = telemetry::encode(&report);
         if bytes.len() > MAX_REPORT_BYTES {
             match halves(report) {
-                Some(halves) => halves.into_iter().for_each(|half| self.seal(half)),
-                None => self.lost = self.lost.saturating_add(1),
+                Some(halves) => halves.into_iter().for_each(|half| self.seal(half, numbers)),
+                None => numbers.lost_report(),
             }
             return;
         }
         if self.waiting.len() >= MAX_WAITING || self.bytes.saturating_add(bytes.len()) > MAX_BYTES {
-            self.lost = self.lost.saturating_add(1);
+            numbers.lost_report();
             return;
         }
         self.sequence = report.sequence;

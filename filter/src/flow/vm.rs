@@ -111,7 +111,7 @@ impl Vm {
 
     /// The report that this worker is to send to its control plane now, if any. To be called on ticks.
     pub fn report(&mut self, node: &str) -> Option<&[u8]> {
-        self.counters.telemetry_dropped(self.outbox.take_lost());
+        self.counters.telemetry_dropped(self.numbers.take_lost_reports());
         let runs = match self.worker.in_force() {
             InForce::Policy { policy, version } => {
                 Some(Origin { policy: Rc::clone(policy), version: Some(Rc::clone(version)) })

@@ -196,6 +196,33 @@ fn a_policys_numbers_are_reported_under_that_policy() {
     assert_eq!(received.reports[0].shadows["next"].mirrored, 2);
 }
 
+/// What a worker holds does not follow how often its policy changes while its reports are not taken; what goes is counted.
+#[test]
+fn the_numbers_of_few_policies_are_held_while_no_report_is_taken() {
+    const POLICIES: u64 = 100;
+    let mut workers = Workers::new(1, FOLLOWER);
+    workers.serve("v0", &resources(100.0, ""), 1);
+    requests(&mut workers, 0, 1);
+    workers.run(1_200);
+    assert_eq!(answer(&mut workers, 0, |_| None), []);
+    for number in 1..=POLICIES {
+        let policy = crate::fixtures::compiled(&resources(100.0, ""), number + 1);
+        workers.send(&format!("v{number}"), umbra_wire::encode(&policy));
+        workers.run(200);
+        requests(&mut workers, 0, 1);
+        answer(&mut workers, 0, |_| None);
+    }
+    let mut received = Received::default();
+    for _ in 0..90 {
+        workers.run(1_000);
+        received.merge(acknowledge(&mut workers));
+    }
+    let (mirrored, lost) = (received.mirrored("next"), received.dropped("reports"));
+    assert_eq!(mirrored + lost, POLICIES + 1, "one request under each policy");
+    assert!((10..=20).contains(&mirrored), "{mirrored} were held, and {lost} lost");
+    assert_eq!(workers.envoy.metric("umbra.telemetry_dropped"), lost);
+}
+
 #[test]
 fn a_reload_takes_over_what_is_under_way() {
     let mut workers = Workers::new(1, FOLLOWER);
