@@ -247,7 +247,7 @@ fn retention(settings: &Settings, errors: &mut Errors) -> Retention {
     let pairs = parsed(settings, "keep-pairs", &defaults.pairs.to_string(), errors, |text| {
         text.parse().map_err(|_| format!("{text:?} is not a number: give how many, 0 or more"))
     });
-    Retention { fine_ms, coarse_ms, pairs_ms, pairs: pairs.unwrap_or(defaults.pairs) }
+    Retention { fine_ms, coarse_ms, pairs_ms, pairs: pairs.unwrap_or(defaults.pairs), ..defaults }
 }
 
 pub(super) fn truth(settings: &Settings, key: &'static str, errors: &mut Errors) -> bool {

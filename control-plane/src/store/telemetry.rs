@@ -77,13 +77,23 @@ pub struct Retention {
     pub pairs_ms: u64,
     /// Pairs of each outcome of a shadow.
     pub pairs: u64,
+    /// Workers whose last report is known: beyond that, those that were silent for the longest are forgotten.
+    pub reporters: u32,
 }
 
 impl Default for Retention {
     fn default() -> Self {
         const DAY: u64 = 86_400_000;
-        // 500 pairs of each outcome, with three bodies of 64 KiB each, are some 100 MB for each shadow at the most.
-        Retention { fine_ms: DAY, coarse_ms: 30 * DAY, pairs_ms: 7 * DAY, pairs: 500 }
+        Retention {
+            fine_ms: DAY,
+            coarse_ms: 30 * DAY,
+            pairs_ms: 7 * DAY,
+            // With three bodies of 64 KiB each, these are some 100 MB for each shadow at the most.
+            pairs: 500,
+            // 10,000 Envoys of four workers that restart every day come to as many in a month; of ids that somebody
+            // invents there is no end. Some 40 MB.
+            reporters: 1_200_000,
+        }
     }
 }
 
@@ -336,6 +346,16 @@ impl Telemetry {
             .bind(before(retention.coarse_ms))
             .execute(&self.pool)
             .await?;
+        let reporters: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM reporter").fetch_one(&self.pool).await?;
+        let surplus = reporters.saturating_sub(retention.reporters.into()).clamp(0, SWEPT);
+        if surplus > 0 {
+            sqlx::query("DELETE FROM reporter WHERE instance IN (SELECT instance FROM reporter ORDER BY seen_ms LIMIT $1)")
+                .bind(surplus)
+                .execute(&self.pool)
+                .await?;
+        }
+        more |= surplus == SWEPT;
         pairs::sweep(&self.pool, retention, before(retention.pairs_ms), SWEPT).await?;
         Ok(more)
     }

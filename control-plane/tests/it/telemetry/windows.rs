@@ -26,10 +26,14 @@ const START: u64 = 20_000 * DAY;
 const ALL: Stretch = Stretch { span: Span::All, from_ms: 0, until_ms: 1 };
 
 fn prepared(sequence: u64, at_ms: u64, pairs: Vec<Pair>) -> Prepared {
-    let report = report(1, sequence, 10).shadows.remove("checkout-v2").unwrap();
+    prepared_by(1, sequence, at_ms, pairs)
+}
+
+fn prepared_by(instance: u64, sequence: u64, at_ms: u64, pairs: Vec<Pair>) -> Prepared {
+    let report = report(instance, sequence, 10).shadows.remove("checkout-v2").unwrap();
     let shadow = "checkout-v2".to_owned();
     let part = Part { shadow, epoch: 3, started_ms: at_ms - 1_000, ended_ms: at_ms, report };
-    Prepared { instance: 1, sequence, parts: vec![part], pairs, reply: oneshot::channel().0 }
+    Prepared { instance, sequence, parts: vec![part], pairs, reply: oneshot::channel().0 }
 }
 
 fn pair(number: usize, outcome: &str) -> Pair {
@@ -208,4 +212,26 @@ async fn evidence_that_began_anew_is_not_kept() {
         let sum = bench.telemetry.sum("checkout-v2", epoch, &[ALL]).await.unwrap();
         assert_eq!(sum.traffic.mirrored, expected, "{epoch}");
     }
+}
+
+/// Ids of workers are random, and whoever may report may invent them.
+#[tokio::test]
+async fn so_many_workers_are_remembered_those_that_reported_last() {
+    const KEPT: u32 = 100;
+    const INVENTED: u64 = 12_000;
+    let mut bench = bench(Retention { reporters: KEPT, ..Retention::default() }).await;
+    let instances: Vec<u64> = (1..=INVENTED).collect();
+    for some in instances.chunks(1_000) {
+        let at_ms = START + some[0];
+        let reports = some.iter().map(|instance| prepared_by(*instance, 7, at_ms, Vec::new()));
+        bench.committer.commit(reports.collect(), at_ms).await;
+    }
+    // The first of them speaks again.
+    bench.committer.commit(vec![prepared(8, START + INVENTED, Vec::new())], START + INVENTED).await;
+    assert_eq!(bench.telemetry.sequences(&instances).await.unwrap().len() as u64, INVENTED);
+    bench.sweep(START + INVENTED).await;
+    let known = bench.telemetry.sequences(&instances).await.unwrap();
+    assert_eq!(known.len(), KEPT as usize);
+    assert_eq!(known.get(&1), Some(&8));
+    assert!(known.keys().all(|instance| *instance == 1 || *instance > INVENTED - 1_000), "{known:?}");
 }
