@@ -14,7 +14,7 @@ use crate::api::ApiContext;
 use crate::api::page::page;
 use crate::api::problem::Problem;
 use crate::api::query::PageQuery;
-use crate::model::nodes::{Node, Nodes, PolicyInfo, SILENT, SyncState, Worker};
+use crate::model::nodes::{Node, Nodes, PolicyInfo, SyncState, Worker, WorkerState};
 
 /// The Envoys that were seen.
 #[derive(Debug, Serialize, ToSchema)]
@@ -178,12 +178,10 @@ pub(crate) fn view(node: Node, newest: u64) -> NodeView {
 }
 
 fn worker_view(node: &Node, instance: u64, worker: &Worker) -> WorkerView {
-    let silent = worker.reported_at.elapsed().unwrap_or_default() > SILENT;
-    let desired = node.desired.as_ref().map(|policy| policy.version.as_str());
-    let state = match desired {
-        _ if silent => "SILENT",
-        Some(desired) if desired == worker.version => "SYNCED",
-        _ => "STALE",
+    let state = match node.worker_state(worker, SystemTime::now()) {
+        WorkerState::Synced => "SYNCED",
+        WorkerState::Stale => "STALE",
+        WorkerState::Silent => "SILENT",
     };
     WorkerView {
         instance: format!("{instance:016x}"),

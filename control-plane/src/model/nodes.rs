@@ -129,6 +129,17 @@ pub struct Worker {
     told_at: SystemTime,
 }
 
+/// Whether a worker runs what its node shall run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkerState {
+    /// Its last report is of that policy.
+    Synced,
+    /// It is of another.
+    Stale,
+    /// There was none for 90 s.
+    Silent,
+}
+
 /// There is no room for a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoRoom {
@@ -144,7 +155,7 @@ pub enum NoRoom {
 const RECENT: usize = 4;
 /// A worker without anything to report says so every 30 s. One that is silent for longer than this has stopped: its VM trapped,
 /// or its Envoy ended.
-pub const SILENT: Duration = Duration::from_secs(90);
+const SILENT: Duration = Duration::from_secs(90);
 /// A worker that was not heard of for so long is forgotten: a new VM comes with every new module and configuration.
 const FORGOTTEN: Duration = Duration::from_secs(600);
 /// Workers that are remembered of a node; Envoy has one for each core.
@@ -397,6 +408,17 @@ impl Node {
     pub fn state_at(&self, newest: u64) -> SyncState {
         let told = self.desired.as_ref().is_some_and(|policy| policy.revision >= newest);
         if told { self.state() } else { SyncState::Stale }
+    }
+
+    /// Whether one of its workers runs what it shall run.
+    pub fn worker_state(&self, worker: &Worker, now: SystemTime) -> WorkerState {
+        // A clock that was set back makes nobody silent.
+        let silence = now.duration_since(worker.reported_at).unwrap_or_default();
+        match &self.desired {
+            _ if silence > SILENT => WorkerState::Silent,
+            Some(desired) if desired.version == worker.version => WorkerState::Synced,
+            _ => WorkerState::Stale,
+        }
     }
 
     fn wants(&mut self, policy: Arc<PolicyInfo>) {

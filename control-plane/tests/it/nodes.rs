@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use umbra_control_plane::model::nodes::{NoRoom, Nodes, PolicyInfo, SyncState};
+use umbra_control_plane::model::nodes::{NoRoom, Nodes, PolicyInfo, SyncState, WorkerState};
 use umbra_resource::NodeAttributes;
 
 fn node(id: &str) -> Arc<NodeAttributes> {
@@ -111,4 +111,26 @@ fn workers_are_known_by_their_reports() {
         nodes.reported("a", instance, "v2", 0, at(605));
     }
     assert_eq!(nodes.list()[0].workers.len(), 256);
+}
+
+#[test]
+fn a_worker_is_synced_stale_or_silent() {
+    let mut nodes = Nodes::new(1, 8);
+    nodes.opened(node("a"), "1.40.0", policy(1), at(1)).unwrap();
+    nodes.reported("a", 7, "v1", 1, at(100));
+    let state = |nodes: &Nodes, second| {
+        let node = &nodes.list()[0];
+        node.worker_state(&node.workers[&7], at(second))
+    };
+    assert_eq!(state(&nodes, 190), WorkerState::Synced);
+    assert_eq!(
+        state(&nodes, 191),
+        WorkerState::Silent,
+        "three reports that it has nothing to report did not come"
+    );
+    assert_eq!(state(&nodes, 50), WorkerState::Synced, "the clock was set back");
+    nodes.desired("a", policy(2));
+    assert_eq!(state(&nodes, 101), WorkerState::Stale);
+    nodes.reported("a", 7, "v2", 1, at(300));
+    assert_eq!(state(&nodes, 301), WorkerState::Synced);
 }
