@@ -17,7 +17,7 @@ use umbra_wire::delta::client::{Action, Client};
 
 const METHOD: &str = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
 /// As `envoy/sidecar` has it.
-const PING: Duration = Duration::from_secs(20);
+pub(crate) const PING: Duration = Duration::from_secs(45);
 const PING_ANSWER: Duration = Duration::from_secs(5);
 
 /// What the clients of a fleet have seen.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::bare::Bare;
+use crate::client::PING;
 use crate::figures::Figures;
 use crate::fleet::Fleet;
 use crate::probe::Probe;
@@ -12,8 +13,8 @@ use crate::server::Server;
 
 /// Changes in a round.
 const CHANGES: u32 = 5;
-/// How long the server's CPU is looked at while nothing happens: every connection is pinged meanwhile.
-const IDLE: Duration = Duration::from_secs(60);
+/// How long the server's CPU is looked at while nothing happens: every connection is pinged twice meanwhile.
+const IDLE: Duration = PING.saturating_mul(2);
 /// What comes with the beginning is over by then.
 const SETTLED: Duration = Duration::from_secs(3);
 /// Workers that report at once.
