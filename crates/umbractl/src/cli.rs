@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod change;
+pub(crate) mod diff;
 pub(crate) mod token;
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
@@ -10,7 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use self::change::{Lasts, Reason, Wait};
-use crate::value::{BodyBytes, NodeField, Pair, Percent, ToleranceArg};
+use self::diff::DiffArgs;
+use crate::value::{BodyBytes, NodeField, Pair, Percent};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -269,9 +271,10 @@ pub(crate) enum Command {
         after_help = "Examples:\n  umbractl explain --host shop.example.com --path /api/cart\n  umbractl explain -f shadow.yaml --host shop.example.com --path '/api/cart?page=2' --cookie session=abc\n  umbractl explain -f shadow.yaml --host shop.example.com --path / --node id=sidecar-7,zone=us-east-1a,metadata.env=prod -o json"
     )]
     Explain(Box<ExplainArgs>),
-    /// Compare two files as a shadow's bodies are compared: JSON by structure, text by lines, anything else by bytes
+    /// Compare two files as a shadow's bodies are compared: JSON by structure, text by lines, anything else by bytes; or
+    /// manifests with what the control plane has
     #[command(
-        after_help = "`-` is standard input. Exit codes: 0 the same, 1 different, 2 unreadable.\n\nExamples:\n  umbractl diff old.json new.json\n  umbractl diff old.json new.json --ignore '$..updatedAt' --unordered '$.items' --tolerance '$.price=0.01' -o json"
+        after_help = "`-` is standard input. Exit codes: 0 the same, 1 different, 2 unreadable.\n\nExamples:\n  umbractl diff -f shadow.yaml\n  umbractl diff old.json new.json\n  umbractl diff old.json new.json --ignore '$..updatedAt' --unordered '$.items' --tolerance '$.price=0.01' -o json"
     )]
     Diff(DiffArgs),
     /// Report on recorded pairs, and say whether the shadow may go live, without a control plane
@@ -365,24 +368,6 @@ pub(crate) struct PairsArgs {
     /// Those before this one: what the page before ended with
     #[arg(long, value_name = "N")]
     pub(crate) before: Option<i64>,
-}
-
-/// Two bodies, and what may differ.
-#[derive(Args, Debug)]
-pub(crate) struct DiffArgs {
-    /// The file that stands for the primary's body
-    pub(crate) primary: PathBuf,
-    /// The file that stands for the shadow's body
-    pub(crate) shadow: PathBuf,
-    /// A JSONPath (RFC 9535) of what may differ; may be repeated
-    #[arg(long, value_name = "PATH")]
-    pub(crate) ignore: Vec<String>,
-    /// A JSONPath of arrays whose order means nothing; may be repeated
-    #[arg(long, value_name = "PATH")]
-    pub(crate) unordered: Vec<String>,
-    /// A JSONPath of numbers, and by how much they may differ; may be repeated
-    #[arg(long, value_name = "PATH=N")]
-    pub(crate) tolerance: Vec<ToleranceArg>,
 }
 
 /// Recorded pairs, and what is asked of them.

@@ -23,7 +23,7 @@ use reqwest::StatusCode;
 use umbra_resource::Kind;
 
 use crate::{
-    cli::{Cli, Command, Global, Position, Stored},
+    cli::{Cli, Command, Files, Global, Position, Stored, diff::DiffArgs},
     client::{Client, ValveChange, error::Error},
     failure::{Failure, Outcome},
     near,
@@ -38,7 +38,12 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
     let Cli { global, command } = cli;
     match command {
         Command::Check { files } => check::run(&files, output),
-        Command::Diff(args) => diff::run(&args, output),
+        Command::Diff(DiffArgs { bodies, filename, recursive }) => {
+            if filename.is_empty() {
+                return diff::run(&bodies, output);
+            }
+            diff::manifests::run(|| connect(&global, output), &Files { filename, recursive }, output).await
+        }
         Command::Analyze(args) => analyze::run(&args, output),
         Command::Explain(args) => explain::run(|| connect(&global, output), &args, output).await,
         Command::Completion { shell } => {

@@ -1,5 +1,7 @@
 //! `umbractl diff`: compares two files as bodies.
 
+pub(super) mod manifests;
+
 use std::{fs, io, io::Read, path::Path};
 
 use serde::Serialize;
@@ -11,7 +13,7 @@ use umbra_compare::{
 };
 
 use crate::{
-    cli::{DiffArgs, Format},
+    cli::{Format, diff::BodyArgs},
     failure::{Failure, Outcome},
     output::Output,
     words::count,
@@ -43,7 +45,7 @@ struct Entry {
 }
 
 /// Compares the two files under the rules.
-pub(super) fn run(args: &DiffArgs, output: &Output) -> Result<Outcome, Failure> {
+pub(super) fn run(args: &BodyArgs, output: &Output) -> Result<Outcome, Failure> {
     if output.format() == Format::Yaml {
         // YAML readers would round the numbers that the comparison tells apart.
         return Err(Failure::error("diff is for reading or for JSON: give -o table or -o json"));
@@ -52,10 +54,13 @@ pub(super) fn run(args: &DiffArgs, output: &Output) -> Result<Outcome, Failure> 
         args.tolerance.iter().map(|tolerance| (tolerance.path.clone(), tolerance.absolute)).collect();
     let rules = Rules::new(&args.ignore, &args.unordered, &tolerance)
         .map_err(|error| Failure::error(format!("--{error}")))?;
-    if args.primary == args.shadow && args.primary.as_os_str() == "-" {
+    let (Some(primary), Some(shadow)) = (&args.primary, &args.shadow) else {
+        return Err(Failure::error("give two files: the primary's body and the shadow's"));
+    };
+    if primary == shadow && primary.as_os_str() == "-" {
         return Err(Failure::error("standard input can be read only once"));
     }
-    let (primary, shadow) = (read(&args.primary)?, read(&args.shadow)?);
+    let (primary, shadow) = (read(primary)?, read(shadow)?);
     let limits = Limits {
         max_decoded_bytes: primary.len().max(shadow.len()),
         max_differences: MAX_DIFFERENCES,
@@ -101,11 +106,8 @@ fn text(report: &Report) -> String {
         lines.push(format!("the same, compared as {}", report.compared_as));
         return lines.join("\n");
     }
-    let shown = |value: &Option<JsonText>| {
-        value.as_ref().map_or_else(|| "nothing".to_owned(), |JsonText(text)| text.clone())
-    };
     for Entry { at, kind, primary, shadow, .. } in &report.differences {
-        lines.push(format!("{at}: {kind}: {} -> {}", shown(primary), shown(shadow)));
+        lines.push(format!("{at}: {kind}: {} -> {}", shown(primary.as_ref()), shown(shadow.as_ref())));
     }
     let more = report.total - report.differences.len();
     if more > 0 {
@@ -113,4 +115,8 @@ fn text(report: &Report) -> String {
     }
     lines.push(format!("{}, compared as {}", count(report.total as u64, "difference"), report.compared_as));
     lines.join("\n")
+}
+
+fn shown(value: Option<&JsonText>) -> &str {
+    value.map_or("nothing", |JsonText(text)| text)
 }

@@ -10,6 +10,7 @@
 mod analyze;
 mod audit;
 mod change;
+mod diff;
 mod edit;
 mod errors;
 mod evidence;
