@@ -130,8 +130,14 @@ pub(crate) const ALL: [Setup; 18] = [
 /// When there is none.
 pub(crate) fn named(texts: &[String]) -> Result<Vec<&'static Setup>> {
     let asked = |setup: &&Setup| texts.is_empty() || texts.iter().any(|text| setup.name.contains(text));
-    let bases: Vec<&str> = ALL.iter().filter(asked).map(|setup| setup.base).collect();
-    let found: Vec<&Setup> = ALL.iter().filter(|setup| asked(setup) || bases.contains(&setup.name)).collect();
+    let mut wanted: Vec<&str> = ALL.iter().filter(asked).map(|setup| setup.name).collect();
+    // What one is compared with comes before it, and may itself be compared with another.
+    for setup in ALL.iter().rev() {
+        if wanted.contains(&setup.name) {
+            wanted.push(setup.base);
+        }
+    }
+    let found: Vec<&Setup> = ALL.iter().filter(|setup| wanted.contains(&setup.name)).collect();
     let names: Vec<&str> = ALL.iter().map(|setup| setup.name).collect();
     ensure!(!found.is_empty(), "there is no set-up like {texts:?}: there are\n{}", names.join("\n"));
     Ok(found)
@@ -296,6 +302,16 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_asked_for_comes_with_all_that_it_is_compared_with() {
+        let names = |asked: &str| -> Vec<&str> {
+            named(&[asked.to_owned()]).unwrap().iter().map(|setup| setup.name).collect()
+        };
+        assert_eq!(names("no rule of 100 fits"), [PLAIN, ONE_RULE, "Umbra, no rule of 100 fits"]);
+        assert_eq!(names("Lua"), [PLAIN, NATIVE, LUA]);
+        assert!(named(&["nothing like it".to_owned()]).is_err());
+    }
 
     #[test]
     fn every_figure_has_something_to_be_compared_with() {
