@@ -89,6 +89,18 @@ pub(crate) fn read(files: &Files) -> Result<Manifests, Failure> {
     if findings.is_empty() { Ok(manifests) } else { Err(Failure::invalid(&findings)) }
 }
 
+/// As [`read`], for commands that have nothing to do without a resource.
+///
+/// # Errors
+/// As for [`read`], and where there is none (exit code 2).
+pub(crate) fn read_some(files: &Files) -> Result<Manifests, Failure> {
+    let manifests = read(files)?;
+    if manifests.resources.is_empty() {
+        return Err(Failure::error("there is no resource in these files"));
+    }
+    Ok(manifests)
+}
+
 /// Reads all the files: what is valid, and everything that is wrong.
 ///
 /// # Errors

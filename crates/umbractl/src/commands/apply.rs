@@ -16,10 +16,7 @@ pub(super) async fn run(
     reason: Option<&str>,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let manifests = manifest::read(files)?;
-    if manifests.resources.is_empty() {
-        return Err(Failure::error("there is no resource in these files"));
-    }
+    let manifests = manifest::read_some(files)?;
     let client = connect()?;
     let applied = client
         .apply(&manifests.resources, dry_run, reason)

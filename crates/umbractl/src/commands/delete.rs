@@ -29,13 +29,10 @@ pub(super) fn named(kind: Stored, names: Vec<String>) -> Vec<(Kind, String)> {
 
 /// The resources that files name: shadows first, because a stamp that a shadow uses stays.
 pub(super) fn in_files(filename: Vec<PathBuf>, recursive: bool) -> Result<Vec<(Kind, String)>, Failure> {
-    let manifests = manifest::read(&Files { filename, recursive })?;
+    let manifests = manifest::read_some(&Files { filename, recursive })?;
     let mut targets: Vec<_> =
         manifests.resources.iter().map(|resource| (resource.kind(), resource.name().to_owned())).collect();
     targets.sort_by_key(|(kind, _)| *kind == Kind::Stamp);
-    if targets.is_empty() {
-        return Err(Failure::error("there is no resource in these files"));
-    }
     Ok(targets)
 }
 

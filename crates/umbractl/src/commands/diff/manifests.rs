@@ -54,10 +54,7 @@ pub(crate) async fn run(
     files: &Files,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let manifests = manifest::read(files)?;
-    if manifests.resources.is_empty() {
-        return Err(Failure::error("there is no resource in these files"));
-    }
+    let manifests = manifest::read_some(files)?;
     let client = connect()?;
     let mut resources = Vec::new();
     for after in &manifests.resources {
