@@ -1,6 +1,7 @@
 //! What the pairs of this worker add up to since the last report.
 //!
-//! The size does not grow with the traffic: while reports cannot be sent, numbers go on adding up here, and none is lost.
+//! The size does not grow with the traffic: while reports cannot be sent, numbers go on adding up here, for the last
+//! policies there were. What an earlier one counted is told as a lost report.
 
 mod samples;
 
@@ -23,7 +24,7 @@ pub const UNPAIRED: &str = "unpaired";
 /// Pairs that were drawn as samples, and that there was no room for.
 pub const SAMPLES: &str = "samples";
 /// Reports that could not be sent.
-pub const REPORTS: &str = "reports";
+const REPORTS: &str = "reports";
 
 /// The most policies whose numbers are held at once. There is one, and a second for a moment after a change; more come
 /// of changes that follow one another faster than reports are taken. What the oldest counted is then a report that was lost.

@@ -1,7 +1,7 @@
 //! Reports on their way to the control plane: each is sent, as the same bytes, until it is acknowledged.
 //!
 //! A report is made only when none is waiting. While the control plane is away, numbers add up where they are counted,
-//! in a size that does not grow, and one report later carries them all.
+//! in a size that is bounded, and one report of each policy carries them later.
 
 use crate::flow::numbers::Numbers;
 use crate::flow::pairs::Origin;
