@@ -209,8 +209,10 @@ fn mirrored(policy: &Rc<Policy>) -> Mirrored {
 /// How many copies finished with which outcome since the last look.
 fn outcomes(pairs: &mut Pairs) -> BTreeMap<Outcome, usize> {
     let mut counts = BTreeMap::new();
-    for copy in pairs.take_finished().into_iter().flat_map(|finished| finished.copies) {
-        *counts.entry(copy.outcome).or_default() += 1;
+    while let Some(finished) = pairs.next_finished() {
+        for copy in finished.copies.iter().flatten() {
+            *counts.entry(copy.outcome).or_default() += 1;
+        }
     }
     counts
 }

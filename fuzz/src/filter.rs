@@ -115,10 +115,11 @@ impl World {
         let source = input.flag().then_some(IpAddr::from([10, 0, 0, 1]));
         let ends = input.flag();
         let (vm, config) = (&mut self.vm, &self.config);
-        let (edits, followed) = primary::on_request(vm, config, &lines, ends, || source, &self.shared);
-        let sent = edited(lines.clone(), &edits);
+        let mut edited = Edited { lines: lines.clone(), set: Vec::new() };
+        let followed = primary::on_request(vm, config, &lines, ends, || source, &self.shared, &mut edited);
+        let Edited { lines: sent, set } = edited;
         if !is_own {
-            let from_client = |line: &&(String, Vec<u8>)| is_reserved(&line.0) && !set_by(&edits, &line.0);
+            let from_client = |line: &&(String, Vec<u8>)| is_reserved(&line.0) && !set.contains(&line.0);
             assert_eq!(sent.iter().find(from_client), None, "a client's control header: {lines:?}");
         }
         let count = |name: &str| sent.iter().filter(|line| line.0.eq_ignore_ascii_case(name)).count();
@@ -142,10 +143,9 @@ impl World {
         };
         let pair = if input.byte() < 240 { pair } else { Some(input.bytes().to_vec()) };
         let view = Envoy::of(input);
-        let (copy, edits) = copy::on_request(&mut self.vm, &slot, pair.as_deref(), &view);
-        assert!(
-            copy.is_none() || edits.iter().any(|edit| matches!(edit, Edit::Set(name, _) if name == SHADOW))
-        );
+        let mut edited = Edited::default();
+        let copy = copy::on_request(&mut self.vm, &slot, pair.as_deref(), &view, &mut edited);
+        assert!(copy.is_none() || edited.set.iter().any(|name| name == SHADOW));
         self.copies.extend(copy);
     }
 
@@ -308,26 +308,28 @@ impl CopyView for Envoy {
 }
 
 /// As Envoy does it.
-fn edited(mut lines: Lines, edits: &[Edit]) -> Lines {
-    for edit in edits {
-        match edit {
-            Edit::Remove(name) => lines.retain(|line| !line.0.eq_ignore_ascii_case(name)),
-            Edit::Add(name, value) => lines.push(((*name).to_owned(), value.clone())),
-            Edit::Set(name, value) => {
-                lines.retain(|line| !line.0.eq_ignore_ascii_case(name));
-                lines.push((name.clone(), value.clone()));
-            }
-        }
-    }
-    lines
+/// A request's headers, and which of them Umbra set.
+#[derive(Default)]
+struct Edited {
+    lines: Lines,
+    set: Vec<String>,
 }
 
-fn set_by(edits: &[Edit], name: &str) -> bool {
-    edits.iter().any(|edit| match edit {
-        Edit::Add(added, _) => *added == name,
-        Edit::Set(set, _) => set == name,
-        Edit::Remove(_) => false,
-    })
+impl Edit for Edited {
+    fn remove(&mut self, name: &str) {
+        self.lines.retain(|line| !line.0.eq_ignore_ascii_case(name));
+    }
+
+    fn add(&mut self, name: &'static str, value: &[u8]) {
+        self.lines.push((name.to_owned(), value.to_vec()));
+        self.set.push(name.to_owned());
+    }
+
+    fn set(&mut self, name: &str, value: &[u8]) {
+        self.remove(name);
+        self.lines.push((name.to_owned(), value.to_vec()));
+        self.set.push(name.to_owned());
+    }
 }
 
 /// What the control plane may grant a worker.

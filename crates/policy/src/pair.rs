@@ -1,6 +1,6 @@
 //! Pair ids: what joins the primary's response and its shadows', and proves that a copy is Umbra's own.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use crate::share::sip24;
 
@@ -39,6 +39,19 @@ impl PairId {
         Some(PairId::from_u128(id))
     }
 
+    /// The written form, for the request path: nothing is allocated.
+    pub fn to_text(self) -> [u8; Self::TEXT_BYTES] {
+        let mut rest = u128::from_be_bytes(self.to_bytes());
+        let mut text = [0; Self::TEXT_BYTES];
+        for digit in text.iter_mut().rev() {
+            // The last four bits, which fit into a byte.
+            let value = (rest & 0xf) as u8;
+            *digit = if value < 10 { b'0' + value } else { b'a' - 10 + value };
+            rest >>= 4;
+        }
+        text
+    }
+
     /// Whether the tag was made under this key.
     pub fn verify(&self, mesh_key: Option<&[u8; 16]>) -> bool {
         // One comparison of two machine words takes the same time whatever they hold.
@@ -63,7 +76,7 @@ impl PairId {
 
 impl fmt::Display for PairId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}{:016x}", self.random, self.tag)
+        self.to_text().iter().try_for_each(|digit| f.write_char(char::from(*digit)))
     }
 }
 

@@ -45,9 +45,10 @@ impl Share {
         (u128::from(self.0) << 64) / u128::from(WHOLE_PPM)
     }
 
-    /// Whether the share takes this bucket.
+    /// Whether the share takes this bucket: bucket < [`Share::threshold`], without the division. A whole number is below ⌊x⌋ if
+    /// its successor is not above x.
     pub fn takes(self, bucket: u64) -> bool {
-        u128::from(bucket) < self.threshold()
+        (u128::from(bucket) + 1) * u128::from(WHOLE_PPM) <= u128::from(self.0) << 64
     }
 }
 

@@ -38,7 +38,7 @@ pub trait CopyView {
     fn now_us(&self) -> u64;
 }
 
-/// Decides on a request that carries the mark of a mirror slot, and returns what is to be changed on it; and the copy, if it was
+/// Decides on a request that carries the mark of a mirror slot, changes its headers by `edit`, and returns the copy, if it was
 /// expected.
 ///
 /// One that nobody expects was steered by another VM, or was given up: its shadow cannot be told. It loses whatever any
@@ -48,7 +48,8 @@ pub fn on_request(
     slot: &[u8],
     pair: Option<&[u8]>,
     view: &impl CopyView,
-) -> (Option<Copy>, Vec<Edit>) {
+    edit: &mut impl Edit,
+) -> Option<Copy> {
     let slot = match slot {
         b"1" => Some(Slot::One),
         b"2" => Some(Slot::Two),
@@ -59,20 +60,18 @@ pub fn on_request(
         vm.pairs.seen(pair, slot, || view.now_us()).map(|expected| (pair, slot, expected))
     });
     let Some((pair, slot, expected)) = expected else {
-        return (None, scrub_unknown(vm, &view.cluster().unwrap_or_default()));
+        scrub_unknown(vm, &view.cluster().unwrap_or_default(), edit);
+        return None;
     };
-    let mut edits = Vec::new();
     if let Some(shadow) = expected.policy.shadow(expected.shadow) {
         let copy = shadow.copy();
-        edits.extend(copy.remove_headers.iter().map(|name| Edit::Remove(name.clone())));
-        edits.extend(
-            copy.set_headers.iter().map(|(name, value)| Edit::Set(name.clone(), value.clone().into())),
-        );
-        edits.push(Edit::Set(SHADOW.to_owned(), shadow.name().into()));
+        copy.remove_headers.iter().for_each(|name| edit.remove(name));
+        copy.set_headers.iter().for_each(|(name, value)| edit.set(name, value.as_bytes()));
+        edit.set(SHADOW, shadow.name().as_bytes());
     }
-    let timeout = view.expected_timeout().and_then(|digits| String::from_utf8(digits).ok()?.parse().ok());
+    let timeout = view.expected_timeout().and_then(|digits| std::str::from_utf8(&digits).ok()?.parse().ok());
     let answer = Followed::new(pair, Party::Copy(slot), expected.compared);
-    (Some(Copy { answer, slot, timeout_ms: timeout }), edits)
+    Some(Copy { answer, slot, timeout_ms: timeout })
 }
 
 impl Copy {
@@ -97,7 +96,7 @@ impl Copy {
     }
 }
 
-fn scrub_unknown(vm: &Vm, cluster: &[u8]) -> Vec<Edit> {
+fn scrub_unknown(vm: &Vm, cluster: &[u8], edit: &mut impl Edit) {
     let mut names: Vec<&String> = Vec::new();
     let in_force = match vm.worker.in_force() {
         InForce::Policy { policy, .. } => Some(policy),
@@ -108,7 +107,7 @@ fn scrub_unknown(vm: &Vm, cluster: &[u8]) -> Vec<Edit> {
     }
     names.sort_unstable();
     names.dedup();
-    names.into_iter().map(|name| Edit::Remove(name.clone())).collect()
+    names.into_iter().for_each(|name| edit.remove(name));
 }
 
 fn removed_towards<'a>(policy: &'a Policy, cluster: &[u8]) -> impl Iterator<Item = &'a String> {

@@ -15,15 +15,14 @@ pub const SLOT: &str = "x-umbra-slot";
 /// The shadow that a copy is for; on copies alone.
 pub const SHADOW: &str = "x-umbra-shadow";
 
-/// A change to a request's headers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Edit {
+/// Changes the headers of the request at hand. Each call is a host call.
+pub trait Edit {
     /// All lines of the name go.
-    Remove(String),
+    fn remove(&mut self, name: &str);
     /// One more line. For names that the request does not have: Envoy then need not look for them.
-    Add(&'static str, Vec<u8>),
+    fn add(&mut self, name: &'static str, value: &[u8]);
     /// One line in place of all there are.
-    Set(String, Vec<u8>),
+    fn set(&mut self, name: &str, value: &[u8]);
 }
 
 /// Whether a header is one that only Umbra may set.

@@ -116,7 +116,7 @@ impl Numbers {
         now: Now,
         random: &mut fastrand::Rng,
     ) -> Vec<Compared> {
-        for copy in &finished.copies {
+        for copy in finished.copies.iter().flatten() {
             if let Some(tally) = self.tally(&finished.origin, copy.planned.shadow, now) {
                 let outcomes = match copy.planned.role {
                     MirrorRole::Candidate => &mut tally.report.candidate,
@@ -127,7 +127,7 @@ impl Numbers {
         }
         let mut compared = Vec::new();
         let copies = std::mem::take(&mut finished.copies);
-        for candidate in &copies {
+        for candidate in copies.iter().flatten() {
             let is_pair = candidate.planned.role == MirrorRole::Candidate
                 && candidate.planned.compared.is_some()
                 && candidate.outcome.is_evidence();
@@ -142,7 +142,7 @@ impl Numbers {
         &mut self,
         finished: &Finished,
         candidate: &FinishedCopy,
-        copies: &[FinishedCopy],
+        copies: &[Option<FinishedCopy>; 2],
         now: Now,
         random: &mut fastrand::Rng,
     ) -> Option<Compared> {
@@ -157,6 +157,7 @@ impl Numbers {
         };
         let control = copies
             .iter()
+            .flatten()
             .find(|copy| copy.planned.shadow == shadow && copy.planned.role == MirrorRole::Control);
         let triple = Triple {
             primary,

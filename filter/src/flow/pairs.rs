@@ -10,7 +10,8 @@ mod entry;
 
 use crate::flow::observation::{Answer, Headers, Wanted};
 use entry::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 use umbra_compare::outcome::Outcome;
 use umbra_policy::pair::PairId;
@@ -99,8 +100,8 @@ pub struct Finished {
     pub pair: PairId,
     /// Under which policy it was mirrored.
     pub origin: Origin,
-    /// The copies that are told of, at most one of a slot.
-    pub copies: Vec<FinishedCopy>,
+    /// The copies that are told of, one of a slot.
+    pub copies: [Option<FinishedCopy>; 2],
     /// What is known of the request, if some copy was compared.
     pub request: Option<Request>,
     /// When the request was routed, in microseconds of the VM's clock: both answers are measured from here.
@@ -134,38 +135,57 @@ pub struct FinishedCopy {
 /// The requests that are held.
 #[derive(Debug)]
 pub struct Pairs {
-    entries: HashMap<PairId, Entry>,
+    entries: HashMap<PairId, Entry, BuildHasherDefault<Drawn>>,
     /// By age: the number of each entry.
     order: BTreeMap<u64, PairId>,
     next_number: u64,
     bytes: usize,
     key: [u8; 16],
-    finished: Vec<Finished>,
-    overdue: Vec<Overdue>,
+    finished: VecDeque<Finished>,
+    overdue: VecDeque<Overdue>,
+}
+
+/// A hash of pair ids, whose bits are drawn at random already. Only ids that this VM drew are keys, so no client can make
+/// them collide.
+#[derive(Debug, Default)]
+struct Drawn(u64);
+
+impl Hasher for Drawn {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, half: u64) {
+        self.0 = self.0.rotate_left(8) ^ half;
+    }
 }
 
 impl Pairs {
     /// Holds nothing yet. `key` is that of the digests.
     pub fn new(key: [u8; 16]) -> Self {
         Self {
-            entries: HashMap::new(),
+            entries: HashMap::default(),
             order: BTreeMap::new(),
             next_number: 0,
             bytes: 0,
             key,
-            finished: Vec::new(),
-            overdue: Vec::new(),
+            finished: VecDeque::new(),
+            overdue: VecDeque::new(),
         }
     }
 
-    /// What has finished since the last call.
-    pub fn take_finished(&mut self) -> Vec<Finished> {
-        std::mem::take(&mut self.finished)
+    /// What has finished, each once, in order.
+    pub fn next_finished(&mut self) -> Option<Finished> {
+        self.finished.pop_front()
     }
 
-    /// What is overdue since the last call.
-    pub fn take_overdue(&mut self) -> Vec<Overdue> {
-        std::mem::take(&mut self.overdue)
+    /// What is overdue, each once, in order.
+    pub fn next_overdue(&mut self) -> Option<Overdue> {
+        self.overdue.pop_front()
     }
 
     /// How many requests are held.

@@ -19,7 +19,7 @@ use umbra_policy::{
 /// headers of a few kilobytes: a label must not cost a request its answer.
 pub const MAX_STAMP_BYTES: usize = 4_096;
 
-/// Decides on a request, and returns what is to be changed on it; and the answer to be followed, if it is mirrored.
+/// Decides on a request, changes its headers by `edit`, and returns the answer to be followed, if it is mirrored.
 ///
 /// `end_of_stream` says that the headers are all there is. `source_ip` costs a host call, and is asked only if a shadow samples by it.
 pub fn on_request(
@@ -29,17 +29,18 @@ pub fn on_request(
     end_of_stream: bool,
     source_ip: impl Fn() -> Option<IpAddr>,
     shared: &impl SharedData,
-) -> (Vec<Edit>, Option<Followed>) {
+    edit: &mut impl Edit,
+) -> Option<Followed> {
     vm.counters.request();
     let rules = vm.rules(config);
     let key = rules.as_ref().and_then(|rules| rules.policy.mesh_key());
     let origin = Origin::of(headers, key);
-    let mut edits = strip(headers, origin);
+    strip(headers, origin, edit);
     if origin == Origin::Copy {
         vm.counters.skipped(Skip::Loop);
-        return (edits, None);
+        return None;
     }
-    let Some(rules) = rules else { return (edits, None) };
+    let rules = rules?;
 
     let view = View { headers, end_of_stream, source_ip };
     let random = vm.random();
@@ -50,7 +51,7 @@ pub fn on_request(
     vm.numbers.request(!decision.stamps.is_empty());
     if !decision.stamps.is_empty() {
         vm.counters.stamped();
-        edits.push(Edit::Add(STAMP, stamp_names(&rules.policy, &decision.stamps)));
+        edit.add(STAMP, &stamp_names(&rules.policy, &decision.stamps));
     }
 
     let mut copies = [None, None];
@@ -80,15 +81,14 @@ pub fn on_request(
         };
         let compared = shadow.compares(pair_random).then(|| wanted(shadow)).flatten();
         *slot = Some(Planned { shadow: mirror.shadow, role: mirror.role, compared });
-        edits.push(Edit::Add(name, cluster.as_bytes().to_vec()));
+        edit.add(name, cluster.as_bytes());
     }
     if copies == [None, None] {
-        return (edits, None);
+        return None;
     }
     let pair = PairId::new(pair_random, rules.policy.mesh_key());
-    edits.push(Edit::Add(PAIR, pair.to_string().into_bytes()));
-    let followed = expect(vm, &rules, pair, copies, &view);
-    (edits, Some(followed))
+    edit.add(PAIR, &pair.to_text());
+    Some(expect(vm, &rules, pair, copies, &view))
 }
 
 /// The exchange is over, whether it was answered or cut off. `was_routed` says whether Envoy chose a host for it; it costs a
@@ -127,15 +127,15 @@ impl Origin {
 }
 
 /// Removes the control headers, each name once. A copy keeps those that say what it is.
-fn strip(headers: &Headers, origin: Origin) -> Vec<Edit> {
+fn strip(headers: &Headers, origin: Origin, edit: &mut impl Edit) {
     let mut names: Vec<&String> = Vec::new();
     for (name, _) in headers {
         let kept = origin == Origin::Copy && [SLOT, SHADOW, PAIR, STAMP].iter().any(|kept| is(name, kept));
         if is_reserved(name) && !kept && !names.contains(&name) {
+            edit.remove(name);
             names.push(name);
         }
     }
-    names.into_iter().map(|name| Edit::Remove(name.clone())).collect()
 }
 
 fn stamp_names(policy: &Policy, stamps: &[StampId]) -> Vec<u8> {

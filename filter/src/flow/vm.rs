@@ -89,13 +89,13 @@ impl Vm {
 
     /// Counts what has finished among the pairs. To be called after every event of theirs.
     pub fn settle(&mut self) {
-        for Overdue { policy, planned } in self.pairs.take_overdue() {
+        while let Some(Overdue { policy, planned }) = self.pairs.next_overdue() {
             if let Some(shadow) = policy.shadow(planned.shadow) {
                 self.shedding.ended(shadow.name(), planned.role, None);
             }
         }
-        for finished in self.pairs.take_finished() {
-            for copy in &finished.copies {
+        while let Some(finished) = self.pairs.next_finished() {
+            for copy in finished.copies.iter().flatten() {
                 self.counters.outcome(copy.outcome);
                 if let Some(shadow) = finished.origin.policy.shadow(copy.planned.shadow)
                     && !copy.was_overdue

@@ -78,15 +78,20 @@ pub(super) fn request_header(name: &str) -> Option<Vec<u8>> {
     hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten()
 }
 
-/// Changes the headers of the request at hand.
-pub(super) fn edit_request(edits: &[Edit]) {
-    const HEADERS: MapType = MapType::HttpRequestHeaders;
-    for edit in edits {
-        let _ = match edit {
-            Edit::Remove(name) => hostcalls::remove_map_value(HEADERS, name),
-            Edit::Add(name, value) => hostcalls::add_map_value_bytes(HEADERS, name, value),
-            Edit::Set(name, value) => hostcalls::set_map_value_bytes(HEADERS, name, Some(value)),
-        };
+/// The request whose headers came.
+pub(super) struct ThisRequest;
+
+impl Edit for ThisRequest {
+    fn remove(&mut self, name: &str) {
+        let _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, name);
+    }
+
+    fn add(&mut self, name: &'static str, value: &[u8]) {
+        let _ = hostcalls::add_map_value_bytes(MapType::HttpRequestHeaders, name, value);
+    }
+
+    fn set(&mut self, name: &str, value: &[u8]) {
+        let _ = hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value));
     }
 }
 

@@ -1,6 +1,6 @@
 //! One request, on a listener or on a shadow cluster.
 
-use super::envoy::{self, EnvoyShared};
+use super::envoy::{self, EnvoyShared, ThisRequest};
 use super::state;
 use crate::flow::answers::{AnswerView, Followed};
 use crate::flow::config::Primary;
@@ -36,13 +36,19 @@ impl HttpContext for PrimaryContext {
         #[cfg(feature = "debug-trap")]
         super::debug_trap::spring(&headers);
         let source_ip = || envoy::property(&["source", "address"]).and_then(|text| copy::peer_address(&text));
-        let decided = state::with(|state| {
-            primary::on_request(&mut state.vm, &self.config, &headers, end_of_stream, source_ip, &EnvoyShared)
+        let followed = state::with(|state| {
+            let (vm, shared) = (&mut state.vm, &EnvoyShared);
+            primary::on_request(
+                vm,
+                &self.config,
+                &headers,
+                end_of_stream,
+                source_ip,
+                shared,
+                &mut ThisRequest,
+            )
         });
-        if let Some((edits, followed)) = decided {
-            envoy::edit_request(&edits);
-            self.followed = followed;
-        }
+        self.followed = followed.flatten();
         Action::Continue
     }
 
@@ -83,12 +89,10 @@ impl HttpContext for CopyContext {
         // A request without the mark is production's own, to a cluster that is also somebody's control.
         if let Some(slot) = envoy::request_header(SLOT) {
             let pair = envoy::request_header(PAIR);
-            let decided =
-                state::with(|state| copy::on_request(&mut state.vm, &slot, pair.as_deref(), &ThisCopy));
-            if let Some((copy, edits)) = decided {
-                envoy::edit_request(&edits);
-                self.copy = copy;
-            }
+            let copy = state::with(|state| {
+                copy::on_request(&mut state.vm, &slot, pair.as_deref(), &ThisCopy, &mut ThisRequest)
+            });
+            self.copy = copy.flatten();
         }
         Action::Continue
     }

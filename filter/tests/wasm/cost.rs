@@ -30,8 +30,8 @@ fn instructions_a_request() {
     let compared = instructions("", "/cart", true);
     println!("instructions of a request: unstamped {unstamped}, steered {steered}, compared {compared}");
     assert!(unstamped < 45_000, "{unstamped}");
-    assert!(steered < 155_000, "{steered}");
-    assert!(compared < 265_000, "{compared}");
+    assert!(steered < 108_000, "{steered}");
+    assert!(compared < 220_000, "{compared}");
 }
 
 #[test]

@@ -62,6 +62,20 @@ fn golden_thresholds() {
     assert_eq!(Share::from_ppm(WHOLE_PPM + 1), None);
 }
 
+/// Which is asked without a division, at every edge that there is.
+#[test]
+fn a_share_takes_what_is_below_its_threshold() {
+    for ppm in 0..=WHOLE_PPM {
+        let (share, threshold) = (share(ppm), share(ppm).threshold());
+        let below = threshold.checked_sub(1).and_then(|bucket| u64::try_from(bucket).ok());
+        assert!(below.is_none_or(|bucket| share.takes(bucket)), "{ppm}");
+        assert!(
+            u64::try_from(threshold).is_ok_and(|bucket| !share.takes(bucket)) || ppm == WHOLE_PPM,
+            "{ppm}"
+        );
+    }
+}
+
 /// What a request's key is, down to the bytes that are hashed: the shadow takes the request exactly when
 /// the share reaches past the golden bucket.
 #[test]

@@ -183,21 +183,21 @@ impl Entry {
         let request = self.request.take();
         self.primary = Primary::Over(None);
         self.observed_bytes = 0;
-        let mut told = Vec::new();
-        for copy in self.copies.iter_mut().flatten() {
+        let told = self.copies.each_mut().map(|copy| {
+            let copy = copy.as_mut()?;
             let outcome = match &mut copy.state {
                 State::Expected => Outcome::NeverSeen,
                 State::Ended(outcome, _) => *outcome,
                 State::Open(observation) => {
                     *observation = None;
-                    continue;
+                    return None;
                 }
-                State::Told => continue,
+                State::Told => return None,
             };
             copy.state = State::Told;
-            told.push(FinishedCopy { planned: copy.planned, outcome, answer: None, was_overdue: false });
-        }
-        (!told.is_empty()).then(|| self.finished(pair, told, request, None))
+            Some(FinishedCopy { planned: copy.planned, outcome, answer: None, was_overdue: false })
+        });
+        self.finished(pair, told, request, None)
     }
 
     /// Tells all that was not told yet. Copies that have not ended have the outcome `unended`.
@@ -212,36 +212,38 @@ impl Entry {
             Primary::Open(_) => None,
         };
         let request = self.request.take();
-        (!told.is_empty()).then(|| self.finished(pair, told, request, primary))
+        self.finished(pair, told, request, primary)
     }
 
     /// The same when there is no room: whatever became of the copies, the observation is lost.
     pub(super) fn drop_for_room(mut self, pair: PairId) -> Option<Finished> {
         let told = self.tell(|state| (!matches!(state, State::Told)).then_some((Outcome::Dropped, None)));
-        (!told.is_empty()).then(|| self.finished(pair, told, None, None))
+        self.finished(pair, told, None, None)
     }
 
-    fn tell(&mut self, outcome: impl Fn(State) -> Option<(Outcome, Option<Answer>)>) -> Vec<FinishedCopy> {
-        let mut told = Vec::new();
+    fn tell(
+        &mut self,
+        outcome: impl Fn(State) -> Option<(Outcome, Option<Answer>)>,
+    ) -> [Option<FinishedCopy>; 2] {
         let was_overdue = self.given_up;
-        for copy in self.copies.iter_mut().flatten() {
-            let state = std::mem::replace(&mut copy.state, State::Told);
-            if let Some((outcome, answer)) = outcome(state) {
-                told.push(FinishedCopy { planned: copy.planned, outcome, answer, was_overdue });
-            }
-        }
-        told
+        self.copies.each_mut().map(|copy| {
+            let copy = copy.as_mut()?;
+            let (outcome, answer) = outcome(std::mem::replace(&mut copy.state, State::Told))?;
+            Some(FinishedCopy { planned: copy.planned, outcome, answer, was_overdue })
+        })
     }
 
+    /// Nothing if there is nothing to tell.
     fn finished(
         &self,
         pair: PairId,
-        copies: Vec<FinishedCopy>,
+        copies: [Option<FinishedCopy>; 2],
         request: Option<Request>,
         primary: Option<Answer>,
-    ) -> Finished {
+    ) -> Option<Finished> {
+        copies.iter().flatten().next()?;
         let routed_us = self.routed_us.unwrap_or_default();
-        Finished { pair, origin: self.origin.clone(), copies, request, routed_us, primary }
+        Some(Finished { pair, origin: self.origin.clone(), copies, request, routed_us, primary })
     }
 
     fn copy(&mut self, slot: Slot) -> Option<&mut Copy> {
