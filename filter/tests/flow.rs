@@ -316,7 +316,7 @@ fn a_body_is_kept_up_to_its_bound_and_digested_whole() {
     for (body, kept_bytes, kept) in
         [(BodySpec::Full, 3, "abc"), (BodySpec::Full, 9, "abcdef"), (BodySpec::Digest, 0, "")]
     {
-        let mut observation = Observation::new(Wanted { body, kept_bytes }, &[1; 16]);
+        let mut observation = Observation::new(Wanted { body, kept_bytes, headers: true }, &[1; 16]);
         let lines = [(":status", "200"), ("grpc-status", "nonsense"), ("a", "b"), ("c", "d")];
         let lines: Vec<_> =
             lines.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
@@ -325,7 +325,7 @@ fn a_body_is_kept_up_to_its_bound_and_digested_whole() {
         let answer = observation.on_end(9);
         assert_eq!((answer.status, answer.grpc_status, answer.body.as_slice()), (200, None, kept.as_bytes()));
         assert_eq!((answer.headers.len(), answer.headers_us, answer.end_us), (1, 5, 9));
-        let mut whole = Observation::new(Wanted { body, kept_bytes }, &[1; 16]);
+        let mut whole = Observation::new(Wanted { body, kept_bytes, headers: true }, &[1; 16]);
         whole.on_body(b"abcdef");
         assert_eq!(whole.on_end(0).digest, answer.digest);
     }

@@ -272,6 +272,10 @@ impl AnswerView for Envoy {
         self.headers.clone()
     }
 
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        self.headers.iter().find(|line| line.0 == name).map(|line| line.1.clone())
+    }
+
     fn body(&self, start: usize, bytes: usize) -> Vec<u8> {
         self.body.iter().skip(start).take(bytes).copied().collect()
     }

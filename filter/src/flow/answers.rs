@@ -11,6 +11,8 @@ const PIECE_BYTES: usize = 64 << 10;
 pub trait AnswerView {
     /// All headers.
     fn headers(&self) -> Vec<(String, Vec<u8>)>;
+    /// The first line of one.
+    fn header(&self, name: &str) -> Option<Vec<u8>>;
     /// A part of the body's chunk at hand.
     fn body(&self, start: usize, bytes: usize) -> Vec<u8>;
     /// `grpc-status` in the trailers.
@@ -48,8 +50,11 @@ impl Followed {
             return;
         }
         let now_us = self.observed.then(|| view.now_us());
-        if let Some(now_us) = now_us {
-            self.reads_body = vm.pairs.on_headers(self.pair, self.party, &view.headers(), now_us);
+        if let Some(now_us) = now_us
+            && let Some(wanted) = vm.pairs.wanted(self.pair, self.party)
+        {
+            let headers = if wanted.headers { view.headers() } else { how_it_went(view, end_of_stream) };
+            self.reads_body = vm.pairs.on_headers(self.pair, self.party, &headers, now_us);
         }
         if end_of_stream {
             self.end(vm, now_us);
@@ -91,4 +96,10 @@ impl Followed {
         vm.pairs.on_answered(self.pair, self.party, now_us);
         vm.settle();
     }
+}
+
+/// The status alone, and that of gRPC where it does not come in trailers.
+fn how_it_went(view: &impl AnswerView, end_of_stream: bool) -> Vec<(String, Vec<u8>)> {
+    let names = [":status"].into_iter().chain(end_of_stream.then_some("grpc-status"));
+    names.filter_map(|name| Some((name.to_owned(), view.header(name)?))).collect()
 }

@@ -19,6 +19,8 @@ pub struct Wanted {
     pub body: BodySpec,
     /// How much of it is kept, in bytes.
     pub kept_bytes: usize,
+    /// Whether its headers are looked at, beside the status. To read all of them is dear.
+    pub headers: bool,
 }
 
 /// What was seen of a whole answer.
@@ -61,6 +63,7 @@ impl Wanted {
         Wanted {
             body: if rank(self.body) >= rank(other.body) { self.body } else { other.body },
             kept_bytes: self.kept_bytes.max(other.kept_bytes),
+            headers: self.headers || other.headers,
         }
     }
 }
@@ -72,7 +75,7 @@ impl Observation {
         Self { wanted, digest, answer: Answer::default() }
     }
 
-    /// The headers came. Those that are `chosen` are kept, up to the bounds of a report. Returns how many bytes that takes.
+    /// The headers came, or those that tell how it went. Those that are `chosen` are kept, up to the bounds of a report. Returns how many bytes that takes.
     pub fn on_headers(&mut self, headers: &Headers, chosen: impl Fn(&str) -> bool, now_us: u64) -> usize {
         let mut bytes: usize = 0;
         for (name, value) in headers {
@@ -89,6 +92,11 @@ impl Observation {
         }
         self.answer.headers_us = now_us;
         bytes
+    }
+
+    /// What is to be looked at.
+    pub fn wanted(&self) -> Wanted {
+        self.wanted
     }
 
     /// Whether the bytes of the body are to be read.

@@ -232,6 +232,11 @@ impl Pairs {
         Some(Expected { policy, shadow: planned.shadow, compared: planned.compared.is_some() })
     }
 
+    /// What is to be looked at of an answer; nothing of one that is not observed, or no more.
+    pub fn wanted(&mut self, pair: PairId, party: Party) -> Option<Wanted> {
+        Some(self.entries.get_mut(&pair)?.observation(party)?.wanted())
+    }
+
     /// The headers of an answer came. Returns whether its body is to be read.
     pub fn on_headers(&mut self, pair: PairId, party: Party, headers: &Headers, now_us: u64) -> bool {
         self.observe(pair, party, |entry| entry.on_headers(party, headers, now_us)).unwrap_or_default()

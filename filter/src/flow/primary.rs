@@ -191,7 +191,9 @@ fn wanted(shadow: &Shadow) -> Option<Wanted> {
         BodySpec::Full => usize::try_from(compare.max_body_bytes).unwrap_or(usize::MAX),
         BodySpec::Digest | BodySpec::None => 0,
     };
-    Some(Wanted { body: compare.body, kept_bytes })
+    // A body that is compared field by field is read by its content type.
+    let headers = compare.body == BodySpec::Full || !compare.headers.is_empty();
+    Some(Wanted { body: compare.body, kept_bytes, headers })
 }
 
 fn expect(

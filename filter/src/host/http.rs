@@ -148,6 +148,10 @@ impl AnswerView for ThisAnswer {
         hostcalls::get_map_bytes(MapType::HttpResponseHeaders).unwrap_or_default()
     }
 
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, name).ok().flatten()
+    }
+
     fn body(&self, start: usize, bytes: usize) -> Vec<u8> {
         hostcalls::get_buffer(BufferType::HttpResponseBody, start, bytes).ok().flatten().unwrap_or_default()
     }

@@ -197,6 +197,23 @@ fn a_digest_does_not_depend_on_the_chunks() {
     assert!(pair.primary.body.is_empty() && pair.primary.body_length == 200_000);
 }
 
+/// gRPC answers with an error alone come without trailers: the status is among the headers, which are not all read here.
+#[test]
+fn a_grpc_error_is_seen_without_trailers() {
+    let mut f = fixture(r#""compare": {"body": "digest"}"#);
+    let mirrored = f.mirror("/cart");
+    let answers = [(mirrored.primary, "0"), (mirrored.copies[0], "14"), (mirrored.copies[1], "0")];
+    for (context, status) in answers {
+        f.vm().response_headers(context, &headers(&[(":status", "200"), ("grpc-status", status)]), true);
+        f.vm().delete(context);
+    }
+    let report = f.report();
+    let endpoint = &report.reports[0].shadows["next"].endpoints["GET /cart"];
+    assert_eq!((endpoint.evidence.pairs, endpoint.evidence.statuses.candidate_only), (1, 1));
+    let pair = &report.reports[0].pairs[0];
+    assert_eq!((pair.primary.grpc_status, pair.candidate.grpc_status), (Some(0), Some(14)));
+}
+
 #[test]
 fn copies_that_are_never_made_are_counted_by_the_cause() {
     for (circumstances, metric) in [

@@ -218,7 +218,7 @@ pub struct SampledAnswer {
     pub headers_us: u64,
     #[prost(uint64, tag = "5")]
     pub end_us: u64,
-    /// Those that the shadow compares, and content-type and content-encoding, with lower-case names.
+    /// Those that the shadow compares; where it compares some, or bodies in full, content-type and content-encoding too. Lower-case names.
     #[prost(message, repeated, tag = "6")]
     pub headers: ::prost::alloc::vec::Vec<Header>,
     /// As it was sent, or its beginning.
