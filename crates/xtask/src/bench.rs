@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the numbers. They are printed and kept as JSON, and never asserted.
 
 mod figures;
+mod floor;
 pub(crate) mod load;
 mod nginx;
 mod pin;
@@ -18,9 +19,13 @@ use crate::checkout::Checkout;
 use crate::progress::Progress;
 use crate::tools::envoy;
 use crate::{filter, run, say, wasm};
-use figures::{Figures, ProxyFigures, SetupRounds};
+use figures::{Figures, ProxyFigures, SetupTurns};
 use load::{Load, Measured};
 use setups::{Running, Setup};
+
+/// For how long each proxy is loaded before it is the next one's turn, in seconds. What else a shared machine does comes and goes
+/// within some seconds: the shorter the turns, the more of it falls on all alike.
+const TURN_SECONDS: u32 = 1;
 
 /// What can be measured by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -49,7 +54,8 @@ pub(crate) fn measure(
     setups: &[String],
     file: Option<&Path>,
 ) -> Result<()> {
-    ensure!(rounds > 0 && seconds > 0, "at least one round of one second");
+    ensure!((1..=1_000).contains(&rounds), "--rounds: 1 to 1,000");
+    ensure!((1..=1_000).contains(&seconds), "--seconds: 1 to 1,000");
     let asked = |part| parts.is_empty() || parts.contains(&part);
     let folder = checkout.target.join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot write {}", folder.display()))?;
@@ -78,7 +84,7 @@ pub(crate) fn measure(
         figures.control_plane = Some(benchmark("umbra-control-plane", "nodes")?);
     }
     if asked(Part::Proxies) {
-        figures.proxies = Some(in_proxies(checkout, &folder, (rounds, seconds), setups)?);
+        figures.proxies = Some(in_proxies(checkout, &folder, rounds * seconds, setups)?);
     }
     let file = file.map_or_else(|| checkout.target.join("bench.json"), Path::to_owned);
     fs::write(&file, serde_json::to_vec_pretty(&figures)?)
@@ -88,44 +94,40 @@ pub(crate) fn measure(
     Ok(())
 }
 
-/// What a request costs the proxies.
-fn in_proxies(
-    checkout: &Checkout,
-    folder: &Path,
-    (rounds, seconds): (u32, u32),
-    names: &[String],
-) -> Result<ProxyFigures> {
+/// What a request costs the proxies, each of which has so many turns.
+fn in_proxies(checkout: &Checkout, folder: &Path, turns: u32, names: &[String]) -> Result<ProxyFigures> {
     let setups = setups::named(names)?;
     load::install_tools()?;
     build_control_plane(checkout)?;
     say::heading(format_args!(
-        "Envoy {}, one worker {}, {rounds} rounds of {seconds} s",
+        "Envoy {}, one worker {}, {turns} turns of {TURN_SECONDS} s",
         envoy::NEWEST,
         pin::words()
     ));
     let envoy = envoy::install(checkout, envoy::NEWEST)?;
-    let load = Load::start(folder, seconds)?;
+    let load = Load::start(folder)?;
     let running: Vec<Running> =
         setups.iter().map(|setup| setup.start(checkout, &envoy, folder, &load)).collect::<Result<_>>()?;
-    let mut measured = Vec::new();
-    for running in &running {
-        let (cpu_us, requests_per_second, latency) = (Vec::new(), Vec::new(), Vec::new());
-        let setup = running.setup;
-        measured.push(SetupRounds { setup, cpu_us, requests_per_second, latency, telemetry_bytes: None });
-    }
-    // Every setup in turn, round by round, so that what else the machine does falls on all of them.
-    for round in 1..=rounds {
+    let mut measured: Vec<SetupTurns> = running.iter().map(|it| SetupTurns::new(it.setup)).collect();
+    let sent_before: Vec<Option<u64>> =
+        running.iter().map(Running::telemetry_bytes).collect::<Result<_>>()?;
+    for turn in 1..=turns {
         for (running, measured) in running.iter().zip(&mut measured) {
-            one_round(&format!("round {round} of {rounds}"), running, &load, measured)?;
+            one_turn(&format!("turn {turn} of {turns}"), running, &load, measured)?;
+        }
+    }
+    for ((running, measured), before) in running.iter().zip(&mut measured).zip(sent_before) {
+        if let (Some(before), Some(after)) = (before, running.telemetry_bytes()?) {
+            measured.telemetry_bytes = Some((after - before) as f64 / measured.requests as f64);
         }
     }
     let timed_at = timed_at(&measured);
-    for round in 1..=rounds {
+    for turn in 1..=turns {
         for (running, measured) in running.iter().zip(&mut measured) {
             let name = running.setup.name;
             if setups::TIMED.contains(&name) {
-                let progress = Progress::start(format_args!("latency {round} of {rounds}, {name}"));
-                let latency = load.latency(running.port, running.setup.path, timed_at)?;
+                let progress = Progress::start(format_args!("latency {turn} of {turns}, {name}"));
+                let latency = load.latency(running.port, running.setup.path, timed_at, TURN_SECONDS)?;
                 progress.done(format_args!("p99 {:.0} µs", latency.p99_us));
                 measured.latency.push(latency);
             }
@@ -136,33 +138,29 @@ fn in_proxies(
     Ok(figures)
 }
 
-fn one_round(round: &str, running: &Running, load: &Load, measured: &mut SetupRounds) -> Result<()> {
+fn one_turn(turn: &str, running: &Running, load: &Load, measured: &mut SetupTurns) -> Result<()> {
     let Setup { name, path, mirrored, .. } = *running.setup;
-    let progress = Progress::start(format_args!("{round}, {name}"));
-    let sent = running.telemetry_bytes()?;
-    let Measured { requests, cpu, copies } = load.run(running.port, running.process.id(), path)?;
+    let progress = Progress::start(format_args!("{turn}, {name}"));
+    let Measured { requests, warm_up, cpu, copies } =
+        load.run(running.port, running.process.id(), path, TURN_SECONDS)?;
     // A figure of a mirror that did not mirror would be worse than none. Some requests are under way at the end.
     let copies = copies as f64 / requests as f64;
     let close = if mirrored < 1.0 { 0.3 * mirrored + 0.005 } else { 0.05 };
     ensure!((copies - mirrored).abs() < close, "{name}: {copies:.3} copies per request");
-    if let (Some(before), Some(after)) = (sent, running.telemetry_bytes()?) {
-        // Of the last round: the first ones have the policy in them.
-        measured.telemetry_bytes = Some((after - before) as f64 / requests as f64);
-    }
     let micros = cpu.as_secs_f64() * 1e6 / requests as f64;
     progress.done(format_args!("{micros:.1} µs per request, {requests} requests"));
     measured.cpu_us.push(micros);
-    measured.requests_per_second.push(requests as f64 / f64::from(load.seconds()));
+    measured.requests += warm_up + requests;
+    measured.requests_per_second.push(requests as f64 / f64::from(TURN_SECONDS));
     Ok(())
 }
 
 /// The rate at which latency is measured: that of 500,000 requests a minute, or two thirds of what the slowest of those
-/// that are timed carries on this machine.
-fn timed_at(measured: &[SetupRounds]) -> u32 {
+/// that are timed carries on this machine, in the median of its turns.
+fn timed_at(measured: &[SetupTurns]) -> u32 {
     let timed = measured.iter().filter(|measured| setups::TIMED.contains(&measured.setup.name));
-    let slowest =
-        timed.flat_map(|measured| &measured.requests_per_second).copied().fold(f64::INFINITY, f64::min);
-    (slowest * 2.0 / 3.0).min(500_000.0 / 60.0) as u32
+    let carried = timed.map(|measured| figures::median(&measured.requests_per_second));
+    (carried.fold(f64::INFINITY, f64::min) * 2.0 / 3.0).min(500_000.0 / 60.0) as u32
 }
 
 /// Runs one of cargo's benchmarks, which prints its figures, and reads what it kept.

@@ -75,7 +75,7 @@ enum Task {
         /// How many times each setup is measured, in turn
         #[arg(long, default_value_t = 5)]
         rounds: u32,
-        /// How long each measurement takes
+        /// How long each proxy is measured in a round, in turns of one second
         #[arg(long, default_value_t = 3)]
         seconds: u32,
         /// Of the proxies, those alone whose names have this text in them, and what they are compared with; may be repeated

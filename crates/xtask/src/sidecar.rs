@@ -29,11 +29,19 @@ impl Sidecar {
     /// # Errors
     /// When it cannot be read, is not YAML, or does not name the module where it is expected.
     pub(crate) fn load(checkout: &Checkout) -> Result<Self> {
+        Self::load_with(checkout, &checkout.filter())
+    }
+
+    /// The same with another module.
+    ///
+    /// # Errors
+    /// As [`Sidecar::load`].
+    pub(crate) fn load_with(checkout: &Checkout, module: &Path) -> Result<Self> {
         let file = checkout.root.join("envoy/sidecar/envoy.yaml");
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let mut config: Value =
             serde_saphyr::from_str(&text).with_context(|| format!("{} is not YAML", file.display()))?;
-        let module = checkout.filter().to_string_lossy().into_owned();
+        let module = module.to_string_lossy().into_owned();
         let mut places = 0;
         each_string(&mut config, &mut |text| {
             if text == MODULE {
@@ -114,12 +122,11 @@ impl Sidecar {
         });
     }
 
-    /// Takes everything of Umbra out and has Envoy mirror every request by itself.
+    /// Has Envoy mirror every request by itself, whatever the filters say.
     ///
     /// # Errors
     /// When there is no listener with routes.
     pub(crate) fn mirror_natively(&mut self, cluster: &str) -> Result<()> {
-        self.remove_umbra();
         let routes = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config";
         let routes = self.config.pointer_mut(routes).and_then(Value::as_object_mut).context("no routes")?;
         let policy = json!({"cluster": cluster, "disable_shadow_host_suffix_append": true});

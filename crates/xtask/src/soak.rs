@@ -79,12 +79,12 @@ fn load(checkout: &Checkout, minutes: u32) -> Result<()> {
     let build = ["build", "--quiet", "--release", "--package", "umbra-control-plane", "--bin", "umbra"];
     run::show(Command::new("cargo").args(build).current_dir(&checkout.root), test::BUILD_LIMIT)?;
     let folder = shop::fresh_folder(&checkout.target, "soak")?;
-    let services = load::Load::start(&folder, LOOK_SECONDS)?;
+    let services = load::Load::start(&folder)?;
     let mut stage = Stage::start(checkout, &folder, services.upstreams())?;
 
     let progress = Progress::start("looking for what this machine carries");
-    let most =
-        services.run(stage.ingress(), stage.envoy_id(), SHORT_LIST)?.requests / u64::from(LOOK_SECONDS);
+    let looked = services.run(stage.ingress(), stage.envoy_id(), SHORT_LIST, LOOK_SECONDS)?;
+    let most = looked.requests / u64::from(LOOK_SECONDS);
     let per_client = ((most as f64 * SHARE_OF_MOST) as u64 / CLIENTS).max(1);
     let rate = per_client * CLIENTS;
     progress.done(format_args!("{most} requests/s; {rate} from now on, for {minutes} min"));

@@ -38,6 +38,8 @@ pub(crate) struct Upstreams {
 pub(crate) struct Measured {
     /// Requests that were answered.
     pub(crate) requests: u64,
+    /// Those before the clock started.
+    pub(crate) warm_up: u64,
     /// The CPU time that the proxy took meanwhile, in user and kernel mode.
     pub(crate) cpu: Duration,
     /// Copies, by what the services had.
@@ -53,13 +55,12 @@ pub(crate) struct Latency {
     pub(crate) p99_us: f64,
 }
 
-/// Running services, and how long to load what is in front of them.
+/// Running services, and what loads a proxy in front of them.
 #[derive(Debug)]
 pub(crate) struct Load {
     /// Dropped with this, which ends it.
     _nginx: Process,
     upstreams: Upstreams,
-    seconds: u32,
     /// Where h2load keeps how long each answer took.
     log: PathBuf,
 }
@@ -95,17 +96,12 @@ impl Load {
     ///
     /// # Errors
     /// When they do not come up.
-    pub(crate) fn start(folder: &Path, seconds: u32) -> Result<Self> {
+    pub(crate) fn start(folder: &Path) -> Result<Self> {
         let [primary, shadow] = ports::free()?;
         let upstreams = Upstreams { primary, shadow };
         let nginx =
             nginx::start("the services", pin::others, &nginx::services(upstreams, folder)?, folder, primary)?;
-        Ok(Self { _nginx: nginx, upstreams, seconds, log: folder.join("latency.tsv") })
-    }
-
-    /// How long a run takes, apart from its beginning.
-    pub(crate) fn seconds(&self) -> u32 {
-        self.seconds
+        Ok(Self { _nginx: nginx, upstreams, log: folder.join("latency.tsv") })
     }
 
     /// Where the services answer.
@@ -117,22 +113,32 @@ impl Load {
     ///
     /// # Errors
     /// When wrk fails or an answer was not a success.
-    pub(crate) fn run(&self, port: u16, id: u32, path: &str) -> Result<Measured> {
-        // Connections to the upstreams are made before the clock starts.
-        self.wrk(port, path, 1)?;
+    pub(crate) fn run(&self, port: u16, id: u32, path: &str, seconds: u32) -> Result<Measured> {
+        // Connections to the services are made, and caches filled, before the clock starts.
+        let warm_up = self.wrk(port, path, 1)?;
         let (before, served) = (cpu(id)?, self.served()?);
-        let requests = self.wrk(port, path, self.seconds)?;
+        let requests = self.wrk(port, path, seconds)?;
         let cpu = cpu(id)?.saturating_sub(before);
-        Ok(Measured { requests, cpu, copies: (self.served()? - served).saturating_sub(requests) })
+        let copies = (self.served()? - served).saturating_sub(requests);
+        Ok(Measured { requests, warm_up, cpu, copies })
     }
 
     /// How long answers take while so many requests a second come for this path.
     ///
+    /// Each client has a rate of its own, by a timer of ten milliseconds. They begin one after the other, so that their
+    /// timers, and their requests, are spread over that time: all at once, each would wait for all the others.
+    ///
     /// # Errors
     /// When h2load fails or an answer was not a success.
-    pub(crate) fn latency(&self, port: u16, path: &str, requests_per_second: u32) -> Result<Latency> {
+    pub(crate) fn latency(
+        &self,
+        port: u16,
+        path: &str,
+        requests_per_second: u32,
+        seconds: u32,
+    ) -> Result<Latency> {
         let rate = (requests_per_second / CONNECTIONS).max(1);
-        let requests = u64::from(rate) * u64::from(CONNECTIONS) * u64::from(self.seconds);
+        let requests = u64::from(rate) * u64::from(CONNECTIONS) * u64::from(seconds);
         // It appends.
         if self.log.exists() {
             fs::remove_file(&self.log).with_context(|| format!("cannot remove {}", self.log.display()))?;
@@ -141,9 +147,10 @@ impl Load {
         h2load
             .args(["--h1", "--threads", "1", "--clients", &CONNECTIONS.to_string()])
             .args(["--requests", &requests.to_string(), "--rps", &rate.to_string()])
+            .args(["--rate", "3", "--rate-period", "1ms"])
             .arg(format!("--log-file={}", self.log.display()))
             .arg(format!("http://127.0.0.1:{port}{path}"));
-        run::capture(&mut h2load, Duration::from_secs(u64::from(self.seconds) * 4 + 60))?;
+        run::capture(&mut h2load, Duration::from_secs(u64::from(seconds) * 4 + 60))?;
         let log =
             fs::read_to_string(&self.log).with_context(|| format!("cannot read {}", self.log.display()))?;
         let took = took_us(&log)?;

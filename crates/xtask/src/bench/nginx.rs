@@ -99,7 +99,7 @@ pub(crate) fn proxy(port: u16, upstreams: Upstreams, mirrors: bool, folder: &Pat
 fn config(servers: &str, folder: &Path) -> String {
     format!(
         "daemon off; master_process off; pid {0}/nginx.pid; error_log {0}/nginx-error.log;\n\
-         events {{ worker_connections 1024; }}\n\
+         worker_rlimit_nofile 4096; events {{ worker_connections 4096; }}\n\
          http {{ access_log off; keepalive_requests 100000000;\n\
          client_body_temp_path {0}/t1; proxy_temp_path {0}/t2; fastcgi_temp_path {0}/t3; uwsgi_temp_path {0}/t4; scgi_temp_path {0}/t5;\n\
          {servers} }}\n",

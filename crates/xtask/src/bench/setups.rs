@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::load::{LONG_LIST, Load, SHORT_LIST, SMALL};
-use super::{nginx, pin};
+use super::{floor, nginx, pin};
 use crate::checkout::Checkout;
 use crate::http::Client;
 use crate::process::Process;
@@ -35,6 +35,8 @@ enum Kind {
     Plain,
     /// Envoy's own mirror.
     Native,
+    /// A filter without work, in both roles, in front of what another kind does.
+    Floor(Floor),
     /// The filter in both roles, with its rules in its configuration.
     Alone(Policy),
     /// The same, with a control plane that it follows and reports to.
@@ -45,6 +47,17 @@ enum Kind {
     Nginx,
     /// nginx with its `mirror`.
     NginxMirror,
+}
+
+/// What a filter without work of its own does.
+#[derive(Debug, PartialEq)]
+enum Floor {
+    /// Nothing.
+    Idle,
+    /// Nothing, while Envoy mirrors.
+    IdleMirrored,
+    /// The calls of a request that is stamped and mirrored, which steer it.
+    Calls,
 }
 
 /// What the filter is to do.
@@ -103,8 +116,9 @@ const fn other(
 }
 
 /// All of them.
-pub(crate) const ALL: [Setup; 18] = [
+pub(crate) const ALL: [Setup; 21] = [
     other(PLAIN, PLAIN, SMALL, 0.0, Kind::Plain),
+    other("a filter without work", PLAIN, SMALL, 0.0, Kind::Floor(Floor::Idle)),
     alone(ONE_RULE, PLAIN, 1, false, 0),
     alone("Umbra, no rule of 100 fits", ONE_RULE, 100, false, 0),
     alone("Umbra, no rule of 1,000 fits", ONE_RULE, 1_000, false, 0),
@@ -112,6 +126,8 @@ pub(crate) const ALL: [Setup; 18] = [
     alone("Umbra, stamped and mirrored, 1 %", PLAIN, 1, true, 1),
     alone("Umbra, stamped and mirrored, 10 %", PLAIN, 1, true, 10),
     other(NATIVE, PLAIN, SMALL, 1.0, Kind::Native),
+    other("native mirror, a filter without work", NATIVE, SMALL, 1.0, Kind::Floor(Floor::IdleMirrored)),
+    other("Umbra's calls without its work", NATIVE, SMALL, 1.0, Kind::Floor(Floor::Calls)),
     alone(STEERED, NATIVE, 1, true, 100),
     other(LUA, NATIVE, SMALL, 1.0, Kind::Lua),
     other(SHORT_NATIVE, SHORT_NATIVE, SHORT_LIST, 1.0, Kind::Native),
@@ -205,10 +221,17 @@ impl Setup {
         load: &Load,
     ) -> Result<Running> {
         let [port, admin] = ports::free()?;
-        let mut sidecar = Sidecar::load(checkout)?;
+        let mut sidecar = match &self.kind {
+            Kind::Floor(floor) => floor.sidecar(checkout, folder)?,
+            _ => Sidecar::load(checkout)?,
+        };
         let mut control_plane = None;
         match &self.kind {
-            Kind::Native => sidecar.mirror_natively("shadow")?,
+            Kind::Native => {
+                sidecar.remove_umbra();
+                sidecar.mirror_natively("shadow")?;
+            }
+            Kind::Floor(_) => {}
             Kind::Lua => sidecar.steer_by_lua("shadow")?,
             Kind::Alone(policy) => sidecar.run_alone(&policy.resources())?,
             Kind::Followed(policy) => {
@@ -237,6 +260,23 @@ impl Setup {
         }
         let control_plane = control_plane.map(|started| (started.process, admin));
         Ok(Running { setup: self, process, control_plane, port })
+    }
+}
+
+impl Floor {
+    /// The sidecar with its module, which is kept in `folder`.
+    fn sidecar(&self, checkout: &Checkout, folder: &Path) -> Result<Sidecar> {
+        let module = match self {
+            Self::Idle | Self::IdleMirrored => floor::idle(),
+            Self::Calls => floor::calls(),
+        };
+        let file = folder.join("floor.wasm");
+        fs::write(&file, module).with_context(|| format!("cannot write {}", file.display()))?;
+        let mut sidecar = Sidecar::load_with(checkout, &file)?;
+        if *self == Self::IdleMirrored {
+            sidecar.mirror_natively("shadow")?;
+        }
+        Ok(sidecar)
     }
 }
 
