@@ -63,13 +63,14 @@ pub fn on_request(
         scrub_unknown(vm, &view.cluster().unwrap_or_default(), edit);
         return None;
     };
+    // Before the copy loses it.
+    let timeout = view.expected_timeout().and_then(|digits| std::str::from_utf8(&digits).ok()?.parse().ok());
     if let Some(shadow) = expected.policy.shadow(expected.shadow) {
         let copy = shadow.copy();
         copy.remove_headers.iter().for_each(|name| edit.remove(name));
         copy.set_headers.iter().for_each(|(name, value)| edit.set(name, value.as_bytes()));
         edit.set(SHADOW, shadow.name().as_bytes());
     }
-    let timeout = view.expected_timeout().and_then(|digits| std::str::from_utf8(&digits).ok()?.parse().ok());
     let answer = Followed::new(pair, Party::Copy(slot), expected.compared);
     Some(Copy { answer, slot, timeout_ms: timeout })
 }

@@ -240,7 +240,9 @@ fn copies_that_fail_are_counted_by_the_cause() {
         (true, 905, Outcome::Timeout),
         (true, 1_003, Outcome::Timeout),
     ] {
-        let mut f = fixture("");
+        // By the timeout that Envoy states, also where copies lose it.
+        let mut f =
+            Fixture::of(&resources(100.0, "").replace("\"cookie\"", "\"x-envoy-expected-rq-timeout-ms\""));
         let mirrored = f.mirror("/cart");
         let started = started(&f);
         f.answer(mirrored.primary, "200", "1", b"");
