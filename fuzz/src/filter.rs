@@ -311,8 +311,7 @@ impl CopyView for Envoy {
     }
 }
 
-/// As Envoy does it.
-/// A request's headers, and which of them Umbra set.
+/// A request's headers, changed as Envoy does it, and which of them Umbra set.
 #[derive(Default)]
 struct Edited {
     lines: Lines,

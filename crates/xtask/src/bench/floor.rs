@@ -81,14 +81,15 @@ pub(crate) fn calls() -> Vec<u8> {
         calls.iter().map(call).collect::<Vec<_>>()
     });
     module(&texts, |code| {
+        let all = |code: &mut InstructionSink<'_>, calls: &[(u32, Vec<i32>)]| {
+            for (function, arguments) in calls {
+                call(code, *function, arguments).drop();
+            }
+        };
         call(code, GET, &slot).i32_eqz().if_(BlockType::Empty);
-        copy.iter().for_each(|(function, arguments)| {
-            call(code, *function, arguments).drop();
-        });
+        all(code, &copy);
         code.else_();
-        request.iter().for_each(|(function, arguments)| {
-            call(code, *function, arguments).drop();
-        });
+        all(code, &request);
         code.end().i32_const(0);
     })
 }

@@ -35,7 +35,7 @@ enum Kind {
     Plain,
     /// Envoy's own mirror.
     Native,
-    /// A filter without work, in both roles, in front of what another kind does.
+    /// A filter without work of its own, in both roles.
     Floor(Floor),
     /// The filter in both roles, with its rules in its configuration.
     Alone(Policy),
