@@ -29,6 +29,10 @@ const PURE_FOR_WASM: [&str; 12] = [
     "umbra-wire",
 ];
 
+/// The filter as it ships: what only Envoy calls is compiled for wasm32 alone.
+const LINT_FILTER: [&str; 6] =
+    ["clippy", "--locked", "--target", "wasm32-wasip1", "--package", "umbra-filter"];
+
 /// Everything but the tests, the quickest first.
 ///
 /// # Errors
@@ -55,6 +59,12 @@ pub(crate) fn check(checkout: &Checkout, steps: &mut Steps) -> Result<()> {
     steps.take("Envoy configurations", || validate::all(checkout))?;
     steps.take("clippy", || {
         cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+    })?;
+    steps.take("clippy of the filter for wasm32", || {
+        for features in [&[][..], &["--features", "debug-trap"]] {
+            cargo(&[&LINT_FILTER, features, &["--", "-D", "warnings"]].concat())?;
+        }
+        Ok(())
     })?;
     steps.take("inputs that are kept for fuzzing", || fuzz::replay(checkout))?;
     steps.take("clippy of the fuzz targets", || {

@@ -87,7 +87,11 @@ pub struct Redact {
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Writes a whole number without a fraction, so that `2` stays `2` and not `2.0`.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's serialize_with hands a reference")]
+// Where a reference is as large as the number, clippy has nothing against it.
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::trivially_copy_pass_by_ref, reason = "serde's serialize_with hands a reference")
+)]
 pub(super) fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if value.fract() == 0.0 && value.abs() <= EXACT {
         serializer.serialize_i64(*value as i64)
