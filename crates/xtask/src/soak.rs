@@ -46,6 +46,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// Changes of the policy.
 const CHANGES: &str = "10000";
 
+/// The end-to-end test that makes them.
+const CHURN: &str = "churn::memory_is_level_under_changes";
+
 /// Runs it for so many minutes; changes take as long as they take.
 ///
 /// # Errors
@@ -65,11 +68,22 @@ fn churn(checkout: &Checkout) -> Result<()> {
     for version in envoy::VERSIONS {
         let envoy = envoy::install(checkout, version)?;
         say::heading(format_args!("{CHANGES} changes of the policy, Envoy {version}"));
-        let mut command = test::end_to_end(checkout, &envoy, version, &["e2e".to_owned()]);
-        command.args(["churn::", "--", "--nocapture"]).env("UMBRA_E2E_CHANGES", CHANGES);
-        run::show(&mut command, test::TEST_LIMIT)?;
+        let of_it = |more: &str| {
+            let mut command = test::end_to_end(checkout, &envoy, version, &["e2e".to_owned()]);
+            command.args([CHURN, "--", "--exact", more]).env("UMBRA_E2E_CHANGES", CHANGES);
+            command
+        };
+        // With a name that no test has, none would run, and none fail.
+        let listed = run::capture(&mut of_it("--list"), test::BUILD_LIMIT)?;
+        ensure!(lists(&listed, CHURN), "there is no test {CHURN}");
+        run::show(&mut of_it("--nocapture"), test::TEST_LIMIT)?;
     }
     Ok(())
+}
+
+/// Whether a list of tests has this one.
+fn lists(listed: &str, test: &str) -> bool {
+    listed.lines().any(|line| line.strip_suffix(": test") == Some(test))
 }
 
 fn load(checkout: &Checkout, minutes: u32) -> Result<()> {
@@ -154,4 +168,16 @@ fn judge(account: &Account, clients: &account::Clients, series: &Series) -> Resu
     );
     ensure!(wrong.is_empty(), "{}", wrong.join("; "));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_that_is_not_there_is_missed() {
+        assert!(lists("churn::a: test\n\n1 test, 0 benchmarks\n", "churn::a"));
+        assert!(!lists("churn::ab: test\nchurn::a: benchmark\n", "churn::a"));
+        assert!(!lists("0 tests, 0 benchmarks\n", "churn::a"));
+    }
 }

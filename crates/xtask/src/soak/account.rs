@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 
+/// Of the requests that come in, at least this share is mirrored: all are asked for, and a shadow that is well is not spared.
+const MIRRORED: f64 = 0.99;
+
 /// What Envoy, its filter and the control plane have counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Account {
@@ -80,7 +83,8 @@ impl Account {
     /// What does not add up, in words.
     pub(crate) fn wrong(&self, clients: &Clients) -> Vec<String> {
         let told = self.outcomes.values().sum();
-        [
+        let (mirrored, compared) = (self.counted("mirrored"), self.sum("compared."));
+        let mut wrong: Vec<String> = [
             ("requests that were sent", clients.sent, "answers with success", clients.succeeded),
             ("requests that were sent", clients.sent, "requests at the listener", self.received),
             ("requests at the listener", self.received, "requests at the filter", self.counted("requests")),
@@ -88,18 +92,29 @@ impl Account {
                 "requests at the filter",
                 self.counted("requests"),
                 "mirrored and skipped",
-                self.counted("mirrored") + self.sum("skipped."),
+                mirrored + self.sum("skipped."),
             ),
-            ("mirrored", self.counted("mirrored"), "outcomes", self.sum("pairs.")),
-            ("answered pairs", self.counted("pairs.answered"), "compared pairs", self.sum("compared.")),
-            ("mirrored", self.counted("mirrored"), "mirrored, as reported", self.reported),
+            ("mirrored", mirrored, "outcomes", self.sum("pairs.")),
+            ("answered pairs", self.counted("pairs.answered"), "compared pairs", compared),
+            ("mirrored", mirrored, "mirrored, as reported", self.reported),
             ("outcomes", self.sum("pairs."), "outcomes, as reported", told),
             ("reports that were lost", self.counted("telemetry_dropped"), "none", 0),
         ]
         .into_iter()
         .filter(|(_, one, _, other)| one != other)
         .map(|(what, one, of, other)| format!("{what}: {one}, {of}: {other}"))
-        .collect()
+        .collect();
+        // All of it is so too where nothing is mirrored.
+        if (mirrored as f64) < self.received as f64 * MIRRORED {
+            wrong.push(format!(
+                "mirrored: {mirrored}, less than {MIRRORED} of the requests at the listener: {}",
+                self.received
+            ));
+        }
+        if compared == 0 {
+            wrong.push("no pair was compared".to_owned());
+        }
+        wrong
     }
 
     /// The figures, in words.
@@ -132,13 +147,13 @@ mod tests {
 
     fn whole() -> Account {
         let counts = [
-            ("requests", 10),
-            ("mirrored", 8),
+            ("requests", 200),
+            ("mirrored", 198),
             ("skipped.no_slot", 2),
-            ("pairs.answered", 8),
-            ("compared.equal", 8),
+            ("pairs.answered", 198),
+            ("compared.equal", 198),
         ];
-        account(counts, 10, 8, 8)
+        account(counts, 200, 198, 198)
     }
 
     #[test]
@@ -151,19 +166,42 @@ mod tests {
 
     #[test]
     fn what_does_not_add_up_is_named() {
-        let clients = Clients { sent: 10, succeeded: 10 };
+        let clients = Clients { sent: 200, succeeded: 200 };
         assert_eq!(whole().wrong(&clients), [""; 0]);
         assert!(whole().is_settled());
-        assert_eq!(whole().wrong(&Clients { sent: 10, succeeded: 9 }).len(), 1);
-        let lost = Account { reported: 7, ..whole() };
-        assert_eq!(lost.wrong(&clients), ["mirrored: 8, mirrored, as reported: 7"]);
+        assert_eq!(whole().wrong(&Clients { sent: 200, succeeded: 199 }).len(), 1);
+        let lost = Account { reported: 197, ..whole() };
+        assert_eq!(lost.wrong(&clients), ["mirrored: 198, mirrored, as reported: 197"]);
         assert!(!lost.is_settled());
+    }
+
+    #[test]
+    fn what_was_skipped_is_not_shadowed() {
+        for (mirrored, skipped, expected) in [
+            (198, 2, &[][..]),
+            (197, 3, &["mirrored: 197, less than 0.99 of the requests at the listener: 200"]),
+            (
+                0,
+                200,
+                &["mirrored: 0, less than 0.99 of the requests at the listener: 200", "no pair was compared"],
+            ),
+        ] {
+            let counts = [
+                ("requests", 200),
+                ("mirrored", mirrored),
+                ("skipped.off", skipped),
+                ("pairs.answered", mirrored),
+                ("compared.equal", mirrored),
+            ];
+            let account = account(counts, 200, mirrored, mirrored);
+            assert_eq!(account.wrong(&Clients { sent: 200, succeeded: 200 }), expected);
+        }
     }
 
     #[test]
     fn only_what_came_since_counts() {
         let none = whole().since(&whole());
-        assert_eq!(none.wrong(&Clients { sent: 0, succeeded: 0 }), [""; 0]);
+        assert_eq!((none.received, none.sum(""), none.reported), (0, 0, 0));
         assert_eq!(whole().since(&Account::default()), whole());
     }
 }
