@@ -14,6 +14,10 @@ use umbra_e2e::upstream::{Answer, Upstream};
 
 const REQUESTS: usize = 40;
 
+/// The filter spares a shadow that fails, but not before so many copies have ended: where the machine is slow, the last
+/// requests come that late.
+const BEFORE_SHEDDING: u64 = 20;
+
 /// The route's timeout, and so the copies'.
 const TIMEOUT_SECONDS: f64 = 3.0;
 
@@ -90,8 +94,9 @@ async fn production_does_not_notice_a_bad_shadow() {
                     |all: &std::collections::BTreeMap<String, u64>| all.get(metric).copied().unwrap_or(0);
                 of(&after) - of(&before)
             };
-            let all = REQUESTS as u64;
-            if more("mirrored") == all && more(&format!("pairs.{outcome}")) == all {
+            let (mirrored, shed) = (more("mirrored"), more("skipped.shed"));
+            let sent = mirrored + shed == REQUESTS as u64 && mirrored >= BEFORE_SHEDDING;
+            if sent && more(&format!("pairs.{outcome}")) == mirrored {
                 Ok(())
             } else {
                 Err(format!("{before:?} {after:?}"))
