@@ -1,5 +1,6 @@
 //! That the harness itself sees what it should: against a plain Envoy, without Umbra.
 
+use umbra_e2e::alone::in_company;
 use umbra_e2e::client::{Connection, Protocol, Request, pattern, repeat, send};
 use umbra_e2e::envoy::Envoy;
 use umbra_e2e::envoy::config::{Cluster, EnvoyOptions};
@@ -30,6 +31,7 @@ async fn plain(primary: &Upstream) -> Envoy {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_what_reaches_an_upstream() {
+    let _turn = in_company().await;
     let primary =
         Upstream::scripted(|_| Answer::ok(pattern(5000)).in_pieces(1000).trailer("x-sum", "1")).await;
     let envoy = plain(&primary).await;
@@ -51,6 +53,7 @@ async fn records_what_reaches_an_upstream() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sends_what_no_library_would() {
+    let _turn = in_company().await;
     let primary = Upstream::start("primary").await;
     let envoy = plain(&primary).await;
     repeat(envoy.port(), 100, &Request::get("/many")).await;
@@ -70,6 +73,7 @@ async fn sends_what_no_library_would() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[should_panic(expected = "a wasm VM trapped")]
 async fn notices_a_vm_that_trapped() {
+    let _turn = in_company().await;
     let folder = tempfile::TempDir::new().unwrap();
     let module = folder.path().join("traps.wasm");
     std::fs::write(&module, TRAPS).unwrap();
