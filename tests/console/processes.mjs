@@ -21,8 +21,9 @@ export async function start([program, ...words], url, { log, env = {}, cwd } = {
   throw new Error(`${program} did not answer ${url}; see ${log}`);
 }
 
+/** Ends it, if it was started and runs. */
 export async function end(child, signal = "SIGKILL") {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (child === null || child.exitCode !== null || child.signalCode !== null) return;
   child.kill(signal);
   await once(child, "exit");
 }

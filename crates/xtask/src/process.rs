@@ -8,9 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
-/// How long a process may take to end by itself once asked, before it is killed.
+/// How long a process and its children may take to end by themselves once asked, before they are killed.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// How many of a log's last lines are shown when its process failed.
@@ -19,7 +19,8 @@ const TAIL_LINES: usize = 25;
 /// A started process, in a process group of its own: Ctrl-C on a terminal reaches this program alone, which
 /// then ends what it started, children of children included.
 ///
-/// **Invariant:** when the value is dropped, the process has ended and was waited for.
+/// **Invariant:** when the value is dropped, the process has ended and was waited for, and whoever did not leave its
+/// group in time was killed.
 #[derive(Debug)]
 pub(crate) struct Process {
     name: String,
@@ -92,35 +93,66 @@ impl Process {
         format!("; the end of {}:\n{}", log.display(), lines.get(from..).unwrap_or_default().join("\n"))
     }
 
-    fn signal(&self, signal: Signal) {
-        let group = i32::try_from(self.id()).ok().and_then(Pid::from_raw);
-        if let Some(group) = group {
-            // It may have ended meanwhile, and then there is nobody to tell.
-            let _ = kill_process_group(group, signal);
-        }
+    /// Its group, which has its id for as long as anybody is in it.
+    fn group(&self) -> Option<Pid> {
+        i32::try_from(self.id()).ok().and_then(Pid::from_raw)
     }
 
-    fn ends_within(&mut self, limit: Duration) -> bool {
+    /// Whether nobody of the group is left within this time.
+    fn is_gone_within(&mut self, group: Pid, limit: Duration) -> bool {
         let start = Instant::now();
-        while start.elapsed() < limit {
-            if !matches!(self.child.try_wait(), Ok(None)) {
+        loop {
+            // One that has ended stays in its group until it was waited for.
+            let _ = self.child.try_wait();
+            if test_kill_process_group(group).is_err() {
                 return true;
+            }
+            if start.elapsed() >= limit {
+                return false;
             }
             thread::sleep(Duration::from_millis(10));
         }
-        false
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if !matches!(self.child.try_wait(), Ok(None)) {
-            return;
+        // The first of the group may have ended before what it started.
+        if let Some(group) = self.group()
+            && !self.is_gone_within(group, Duration::ZERO)
+        {
+            // Whoever ended meanwhile need not be told.
+            let _ = kill_process_group(group, Signal::TERM);
+            if !self.is_gone_within(group, GRACE) {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
         }
-        self.signal(Signal::TERM);
-        if !self.ends_within(GRACE) {
-            self.signal(Signal::KILL);
-            let _ = self.child.wait();
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// Whoever is left holds the pipe.
+    #[test]
+    fn nobody_of_the_group_is_left() {
+        for script in ["sleep 60 & exit 0", "sleep 60 & wait", "trap '' TERM; sleep 60 & exit 0"] {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]).stdout(Stdio::piped());
+            let mut process = Process::start("a shell", &mut command).unwrap();
+            let mut pipe = process.child().stdout.take().unwrap();
+            if script.ends_with("exit 0") {
+                process.child().wait().unwrap();
+            }
+            drop(process);
+            let (sender, closed) = mpsc::channel();
+            thread::spawn(move || sender.send(pipe.read_to_end(&mut Vec::new()).is_ok()));
+            assert_eq!(closed.recv_timeout(GRACE), Ok(true), "{script}");
         }
     }
 }
