@@ -50,7 +50,7 @@ pub(crate) fn check(checkout: &Checkout, steps: &mut Steps) -> Result<()> {
     })?;
     steps.take("tidy", || tidy::check(checkout))?;
     steps.take("dependencies", || deny::check(checkout, false))?;
-    steps.take("generated code", || codegen::run(true))?;
+    steps.take("generated code", || codegen::run(checkout, true))?;
     steps.take("console", || console::build(checkout, true))?;
     steps.take("filter", || filter::build(checkout))?;
     steps.take("imports and size of the filter", || wasm::check(&checkout.filter()))?;

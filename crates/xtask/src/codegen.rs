@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::checkout::Checkout;
+
 /// Where the generated files live, below the root of the checkout.
 const GENERATED: &str = "crates/wire/src/generated";
 
@@ -18,21 +20,19 @@ const GRPC_ONLY: &str = "#[cfg(feature = \"grpc\")]";
 /// # Errors
 /// When a `.proto` file does not compile, a file cannot be read or written, or, with `check`, a committed
 /// file is missing, stale or no longer generated.
-pub(crate) fn run(check: bool) -> anyhow::Result<()> {
-    // `crates/xtask` is two levels below the root.
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("no checkout root")?;
-    let committed = root.join(GENERATED);
-    let fresh = generate(root)?;
+pub(crate) fn run(checkout: &Checkout, check: bool) -> anyhow::Result<()> {
+    let committed = checkout.root.join(GENERATED);
+    let fresh = generate(checkout)?;
     if check { compare(&committed, &fresh) } else { write(&committed, &fresh) }
 }
 
 /// The generated files by name.
-fn generate(root: &Path) -> anyhow::Result<BTreeMap<String, String>> {
-    let include = root.join("proto");
+fn generate(checkout: &Checkout) -> anyhow::Result<BTreeMap<String, String>> {
+    let include = checkout.root.join("proto");
     let descriptors =
         protox::compile(proto_files(&include)?, [&include]).context("cannot compile the .proto files")?;
     // Outside src, so that a run that stops half-way leaves nothing to be committed.
-    let scratch = root.join("target/codegen");
+    let scratch = checkout.target.join("codegen");
     if scratch.exists() {
         fs::remove_dir_all(&scratch).with_context(|| format!("cannot empty {}", scratch.display()))?;
     }

@@ -78,7 +78,7 @@ pub(crate) fn look(checkout: &Checkout, arguments: &Arguments) -> Result<()> {
     ensure!(arguments.jobs > 0, "give at least one job");
     let mut targets = Vec::new();
     for name in names {
-        targets.push(Target::new(&workspace.folder, &workspace.binaries, name)?);
+        targets.push(Target::new(&workspace.folder, &workspace.target, &workspace.binaries, name)?);
     }
     let outcomes = side_by_side(&targets, arguments.jobs, |target| target.run(arguments.seconds));
     let (mut rows, mut failures) = (Vec::new(), Vec::new());
@@ -128,6 +128,7 @@ fn side_by_side<T: Sync, R: Send>(
 /// The fuzz targets, built.
 struct Workspace {
     folder: PathBuf,
+    target: PathBuf,
     binaries: PathBuf,
     names: Vec<String>,
 }
@@ -149,8 +150,9 @@ impl Workspace {
             .collect();
         names.sort();
         let host = host()?;
-        let binaries = metadata.target_directory.into_std_path_buf().join(host).join("release");
-        Ok(Workspace { folder, binaries, names })
+        let target = target_folder(checkout);
+        let binaries = target.join(host).join("release");
+        Ok(Workspace { folder, target, binaries, names })
     }
 }
 
@@ -159,13 +161,23 @@ pub(crate) fn folder(checkout: &Checkout) -> PathBuf {
     checkout.root.join("fuzz")
 }
 
+/// What it is built into: of its own, below the target folder that was asked for, or within fuzz/ if none was.
+fn target_folder(checkout: &Checkout) -> PathBuf {
+    if checkout.target == checkout.root.join("target") {
+        folder(checkout).join("target")
+    } else {
+        checkout.target.join("fuzz")
+    }
+}
+
 /// cargo in the fuzz workspace, whose configuration it then takes: what surrounds it would undo that.
 pub(crate) fn cargo(checkout: &Checkout, arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     command.args(arguments).current_dir(folder(checkout));
-    for undoing in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"] {
+    for undoing in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
         command.env_remove(undoing);
     }
+    command.env("CARGO_TARGET_DIR", target_folder(checkout));
     command
 }
 
@@ -178,6 +190,18 @@ fn host() -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_built_where_the_checkout_is() {
+        for (target, expected) in [("/a/target", "/a/fuzz/target"), ("/b", "/b/fuzz"), ("/a/b", "/a/b/fuzz")]
+        {
+            let checkout = Checkout { root: "/a".into(), target: target.into(), tools: "/a/.tools".into() };
+            assert_eq!(target_folder(&checkout), PathBuf::from(expected));
+            let command = cargo(&checkout, &["build"]);
+            let told = command.get_envs().find(|(name, _)| *name == "CARGO_TARGET_DIR");
+            assert_eq!(told.unwrap().1, Some(expected.as_ref()));
+        }
+    }
 
     #[test]
     fn outcomes_come_in_the_order_of_the_items() {

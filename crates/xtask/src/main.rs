@@ -181,7 +181,7 @@ fn run(task: Task) -> Result<()> {
         Task::Browse { mock: true } => console::browse_mock(&checkout),
         Task::Browse { mock: false } => console::browse_stack(&checkout),
         Task::Shots => console::shots(&checkout),
-        Task::Codegen { check } => codegen::run(check),
+        Task::Codegen { check } => codegen::run(&checkout, check),
     }
 }
 

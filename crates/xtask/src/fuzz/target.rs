@@ -39,12 +39,12 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The target of this name, with a folder to write to.
+    /// The target of this name in the fuzz workspace `folder`, with a folder to write to below `built`.
     ///
     /// # Errors
     /// When the folder cannot be made.
-    pub(crate) fn new(folder: &Path, binaries: &Path, name: &str) -> Result<Target> {
-        let state = folder.join("target").join("fuzz").join(name);
+    pub(crate) fn new(folder: &Path, built: &Path, binaries: &Path, name: &str) -> Result<Target> {
+        let state = built.join("fuzz").join(name);
         let target = Target {
             name: name.to_owned(),
             binary: binaries.join(name),
