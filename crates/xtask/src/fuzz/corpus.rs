@@ -1,5 +1,6 @@
 //! The corpus that is committed: small, and reaching all that was ever reached.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -37,8 +38,10 @@ pub(crate) fn minimise(target: &Target) -> Result<String> {
     // By edges alone: how often each is taken would keep some thousand inputs.
     command.args(["-set_cover_merge=1", "-use_counters=0"]).args([&merged, &target.kept, &target.found]);
     target.logged(&mut command, LIMIT)?;
-    let chosen = telling(list(&merged)?);
-    for (_, old) in list(&target.kept)?.into_iter().filter(|(_, input)| is_found(input)) {
+    let (found, named): (Vec<_>, Vec<_>) =
+        list(&target.kept)?.into_iter().partition(|(_, input)| is_found(input));
+    let chosen = telling(without(list(&merged)?, &named)?);
+    for (_, old) in found {
         fs::remove_file(&old).with_context(|| format!("cannot remove {}", old.display()))?;
     }
     let mut bytes = 0;
@@ -49,6 +52,19 @@ pub(crate) fn minimise(target: &Target) -> Result<String> {
         bytes += length;
     }
     Ok(format!("kept {}: {} inputs, {bytes} bytes", target.name, chosen.len()))
+}
+
+/// Those that are not the same as one that has a name: merging gives them the names of what was found.
+fn without(inputs: Vec<(u64, PathBuf)>, named: &[(u64, PathBuf)]) -> Result<Vec<(u64, PathBuf)>> {
+    let read = |input: &Path| fs::read(input).with_context(|| format!("cannot read {}", input.display()));
+    let named = named.iter().map(|(_, input)| read(input)).collect::<Result<BTreeSet<Vec<u8>>>>()?;
+    let mut others = Vec::new();
+    for (length, input) in inputs {
+        if !named.contains(&read(&input)?) {
+            others.push((length, input));
+        }
+    }
+    Ok(others)
 }
 
 fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
@@ -100,5 +116,14 @@ mod tests {
     #[test]
     fn what_has_a_name_was_not_found() {
         assert_eq!(telling(vec![(1, PathBuf::from("overlong-host"))]), []);
+        let folder = tempfile::TempDir::new().unwrap();
+        let written = |name: &Path, bytes: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            (bytes.len() as u64, path)
+        };
+        let named = written(Path::new("whole"), "same");
+        let (same, other) = (written(&found(1), "same"), written(&found(2), "else"));
+        assert_eq!(without(vec![same, other.clone()], &[named]).unwrap(), [other]);
     }
 }
