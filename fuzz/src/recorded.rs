@@ -1,7 +1,6 @@
 //! Recorded pairs, a line each, as `umbractl analyze` reads them; and what they add up to.
 
 #[path = "../../crates/umbractl/src/commands/analyze/line.rs"]
-#[allow(dead_code, unreachable_pub)]
 mod line;
 
 use umbra_compare::report::{MAX_ENDPOINTS, Report, judge, triple, view};
