@@ -42,7 +42,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 const START: Duration = Duration::from_secs(20);
 
 /// Ends a build that hangs.
-const BUILD_LIMIT: Duration = Duration::from_secs(45 * 60);
+const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// Builds the server, and what plays an Envoy for it.
 ///

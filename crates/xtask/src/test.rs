@@ -16,8 +16,8 @@ use crate::steps::Steps;
 use crate::tools::envoy;
 use crate::{console, filter, run, schemathesis, tools};
 
-/// Long enough for a cold build on two slow cores; it only ends one that hangs.
-pub(crate) const BUILD_LIMIT: Duration = Duration::from_secs(45 * 60);
+/// Long enough for a cold build on two slow cores; it only ends one that hangs, before `.ci/run` would.
+pub(crate) const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// Ends tests that hang, long before CI's own limit, with the name of the step in the message.
 pub(crate) const TEST_LIMIT: Duration = Duration::from_secs(15 * 60);
