@@ -1,8 +1,63 @@
-// What takes a mesh of thousands.
+// What takes a mesh of thousands, or a control plane without anybody else in front of it.
 import assert from "node:assert/strict";
 
-export function cases({ tokens }, at) {
+import { untilText } from "./people.mjs";
+
+/** At 5 %. */
+const SMALL = "search-reranker";
+/** Its valve goes back to 10 % by itself. */
+const LIMITED = "prices-in-rust";
+
+export function cases({ base, tokens }, at) {
+  /** What somebody else does, of whom the page knows nothing but what the stream tells it. */
+  async function meanwhile(page, name, change) {
+    const answer = await page.context().request.patch(`${base}/api/v1/shadows/${name}/valve`, { data: change });
+    assert.equal(answer.status(), 200);
+  }
+
   return {
+    async "what somebody else moved meanwhile is shown before it is written over"() {
+      const page = await at.as(tokens.admin);
+      const dialog = page.getByRole("dialog");
+      await at.share(page, SMALL).fill("50");
+      await page.keyboard.press("Enter");
+      await dialog.getByRole("textbox").fill("more evidence");
+      await meanwhile(page, SMALL, { percent: 0 });
+      await dialog.getByRole("button", { name: "Set to 50 %" }).click();
+      await untilText(dialog.locator(".warning"), "is at 0 % now");
+      assert.match(await dialog.locator(".from-to").innerText(), /^0 %/);
+      await at.followed(page, 0, SMALL);
+      assert.equal(await dialog.getByRole("textbox").inputValue(), "more evidence");
+      await dialog.getByRole("button", { name: "Set to 50 %" }).click();
+      await at.followed(page, 50, SMALL);
+    },
+
+    async "a stop is done, whatever somebody else moved meanwhile"() {
+      const page = await at.as(tokens.admin);
+      const dialog = page.getByRole("dialog");
+      await at.toggle(page, SMALL).click();
+      await dialog.getByRole("textbox").fill("it burns");
+      await meanwhile(page, SMALL, { percent: 60 });
+      await dialog.getByRole("button", { name: "Switch off" }).click();
+      await dialog.waitFor({ state: "detached" });
+      await at.followed(page, 0, SMALL);
+      assert.equal(await at.share(page, SMALL).inputValue(), "60");
+    },
+
+    async "a switch for a limited time leaves the valve's own limit alone"() {
+      const page = await at.as(tokens.admin);
+      const dialog = page.getByRole("dialog");
+      await untilText(at.row(page, LIMITED).locator(".expiry"), "back to 10 %");
+      await at.toggle(page, LIMITED).click();
+      await dialog.getByRole("textbox").fill("a look");
+      await dialog.getByLabel("How long").selectOption("8h");
+      const asked = page.waitForRequest((request) => request.method() === "PATCH");
+      await dialog.getByRole("button", { name: "Switch off" }).click();
+      assert.deepEqual((await asked).postDataJSON(), { enabled: false, reason: "a look", for: "8h" });
+      await at.followed(page, 0, LIMITED);
+      await untilText(at.row(page, LIMITED).locator(".expiry"), "back to 10 %");
+    },
+
     async "many nodes scroll smoothly"() {
       const page = await at.as(tokens.viewer, "/nodes");
       await page.locator(".node-row:not(.head)").first().waitFor();

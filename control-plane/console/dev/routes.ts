@@ -21,6 +21,7 @@ interface Call {
   mode: string | null;
   /** Of the session; null without one. */
   role: Me["role"] | null;
+  ifMatch: string | undefined;
   response: ServerResponse;
 }
 
@@ -40,8 +41,8 @@ const ROUTES: [string, RegExp, (call: Call) => unknown][] = [
   ["GET", /^\/stamps$/, ({ mode }) => ({ items: mode === "empty" ? [] : state.stamps, revision: state.revision, next: null })],
   ["GET", /^\/nodes$/, ({ mode }) => ({ items: mode === "empty" ? [] : state.nodes, revision: state.revision, next: null })],
   ["GET", /^\/shadows\/([^/]+)$/, ({ parts }) => shadow(parts)],
-  ["PUT", /^\/shadows\/([^/]+)$/, ({ parts, body, url }) => state.write("update", shadow(parts), body as unknown as Shadow, url.searchParams.get("reason"))],
-  ["PATCH", /^\/shadows\/([^/]+)\/valve$/, ({ parts, body, role }) => valve(shadow(parts), body, role)],
+  ["PUT", /^\/shadows\/([^/]+)$/, ({ parts, body, url, ifMatch }) => state.write("update", unmoved(shadow(parts), ifMatch), body as unknown as Shadow, url.searchParams.get("reason"))],
+  ["PATCH", /^\/shadows\/([^/]+)\/valve$/, ({ parts, body, role, ifMatch }) => valve(unmoved(shadow(parts), ifMatch), body, role)],
   ["GET", /^\/shadows\/([^/]+)\/report$/, ({ parts, url }) => report(shadow(parts).metadata.name, url.searchParams.get("since"))],
   ["GET", /^\/shadows\/([^/]+)\/verdict$/, ({ parts }) => verdict(shadow(parts))],
   ["GET", /^\/shadows\/([^/]+)\/history$/, ({ url }) => history(seconds(url.searchParams.get("since")), Date.now())],
@@ -72,7 +73,7 @@ export function answer(request: IncomingMessage, response: ServerResponse, next:
       }
       const parts = (route[1].exec(path) ?? []).slice(1).map(decodeURIComponent);
       const body = chunks.length > 0 ? (JSON.parse(Buffer.concat(chunks).toString()) as Body) : {};
-      reply(response, 200, route[2]({ url, body, parts, mode, role: role ?? null, response }));
+      reply(response, 200, route[2]({ url, body, parts, mode, role: role ?? null, ifMatch: request.headers["if-match"], response }));
     } catch (thrown) {
       if (!(thrown instanceof Refusal)) throw thrown;
       const { status, kind, title, detail } = thrown;
@@ -128,6 +129,12 @@ function shadow([name]: string[]): Shadow {
   return found;
 }
 
+function unmoved(found: Shadow, ifMatch: string | undefined): Shadow {
+  const is = `"${found.metadata.revision}"`;
+  if (ifMatch === undefined || ifMatch === is) return found;
+  throw new Refusal(412, "stale", "It was changed meanwhile", `${found.metadata.name} is at ${is}, not at ${ifMatch}`);
+}
+
 function valve(before: Shadow, body: Body, role: Me["role"] | null): Shadow {
   if (role === "viewer") throw new Refusal(403, "forbidden", "Not allowed", "moving a valve needs the role operator");
   if (role === "operator" && !SCOPE.shadows.includes(before.metadata.name)) {
@@ -136,12 +143,15 @@ function valve(before: Shadow, body: Body, role: Me["role"] | null): Shadow {
   const spec = { ...before.spec };
   if (typeof body.percent === "number") spec.percent = body.percent;
   if (typeof body.enabled === "boolean") spec.enabled = body.enabled;
-  const { name } = before.metadata;
-  state.expiries.delete(name);
-  if (typeof body.for === "string") {
+  const expiries = { ...state.expiries.get(before.metadata.name) };
+  for (const field of ["percent", "enabled"] as const) {
+    if (body[field] === undefined) continue;
+    delete expiries[field];
+    if (typeof body.for !== "string") continue;
     const at = new Date(Date.now() + seconds(body.for) * 1000).toISOString();
-    state.expiries.set(name, { at, percent: before.spec.percent ?? 0, enabled: null });
+    expiries[field] = { at, percent: null, enabled: null, [field]: before.spec[field] };
   }
+  state.expiries.set(before.metadata.name, expiries);
   return state.write("valve", before, { ...before, spec }, typeof body.reason === "string" ? body.reason : null);
 }
 

@@ -6,6 +6,8 @@ import { counts, nodes } from "./data/nodes.ts";
 import { audit, tokens } from "./data/people.ts";
 import { boardRow, shadows, stamps } from "./data/shadows.ts";
 
+type Expiry = NonNullable<BoardRow["expiry"]>;
+
 interface Listener {
   response: ServerResponse;
   withNodes: boolean;
@@ -17,7 +19,8 @@ export class State {
   readonly nodes: Node[];
   readonly audit: AuditRow[];
   readonly tokens: Token[];
-  readonly expiries = new Map<string, NonNullable<BoardRow["expiry"]>>();
+  /** The valve and the switch of a shadow go back each in its own time. */
+  readonly expiries = new Map<string, Partial<Record<"percent" | "enabled", Expiry>>>();
   readonly listeners = new Set<Listener>();
   revision = 52;
 
@@ -26,11 +29,13 @@ export class State {
     this.nodes = nodes([...this.shadows.values()], now);
     this.audit = audit([...this.shadows.values()], now);
     this.tokens = tokens(now);
-    this.expiries.set("prices-in-rust", { at: new Date(now + 5_400_000).toISOString(), percent: 10, enabled: null });
+    this.expiries.set("prices-in-rust", { percent: { at: new Date(now + 5_400_000).toISOString(), percent: 10, enabled: null } });
   }
 
   row(shadow: Shadow): BoardRow {
-    return { ...boardRow(shadow, this.nodes.filter((node) => node.connected).length), expiry: this.expiries.get(shadow.metadata.name) ?? null };
+    const expiries = Object.values(this.expiries.get(shadow.metadata.name) ?? {});
+    const [expiry = null] = expiries.toSorted((a, b) => a.at.localeCompare(b.at));
+    return { ...boardRow(shadow, this.nodes.filter((node) => node.connected).length), expiry };
   }
 
   board(): { revision: number; shadows: BoardRow[]; nodes: ReturnType<typeof counts> } {

@@ -3,6 +3,7 @@ import { ask, call, queryString, segment } from "./client";
 import type { Answered } from "./client";
 import type { History, Pair, Report, Verdict } from "./evidence";
 import type { ExplainNode, ExplainRequest, Explanation } from "./explain";
+import type { Change } from "../model/step";
 import type { AuditCheck, AuditRow, CreatedToken, Me, NewToken, Node, Page, Shadow, Stamp, Token } from "./types";
 
 /** A stretch of time, as the API takes it: `30m`, or a time. */
@@ -19,16 +20,13 @@ export const stamps = (): Promise<Page<Stamp>> => all("/stamps");
 export const shadow = (name: string): Promise<Answered<Shadow>> => ask(`/shadows/${segment(name)}`);
 export const nodes = (): Promise<Page<Node>> => all("/nodes");
 
-export interface ValveChange {
-  percent?: number;
-  enabled?: boolean;
-  reason?: string;
-  /** For how long: `2h`. */
-  for?: string;
-}
-
-export const moveValve = (name: string, change: ValveChange): Promise<Shadow> =>
-  call(`/shadows/${segment(name)}/valve`, { method: "PATCH", body: change });
+/** Moves it if the shadow is still what it was; whatever it is now where `etag` is null. */
+export const moveValve = (name: string, change: Change, etag: string | null): Promise<Shadow> =>
+  call(`/shadows/${segment(name)}/valve`, {
+    method: "PATCH",
+    body: change,
+    ...(etag === null ? {} : { headers: { "if-match": etag } }),
+  });
 
 /** Replaces it if it is still what it was. */
 export const putShadow = (changed: Shadow, etag: string, reason: string): Promise<Shadow> =>

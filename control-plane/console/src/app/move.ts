@@ -1,53 +1,93 @@
 // Moving a valve or a switch: what must be asked first, the request, and what is said of it.
 import { signal } from "@preact/signals";
 
-import { asProblem } from "../api/problem";
+import { Problem, asProblem } from "../api/problem";
 import * as api from "../api/routes";
 import type { BoardRow } from "../api/types";
 import { live } from "../live/connection";
 import { consent, mustAsk } from "../model/consent";
 import type { Consent, Position } from "../model/consent";
-import { valve } from "../model/format";
+import { NOTHING_SAID, changeOf, destination, isStop, isThere, standing, withShadow } from "../model/step";
+import type { Said, Wish } from "../model/step";
 import { complain, say } from "./notices";
 import { reasonStep } from "./settings";
 
 export interface Step {
+  /** Where the shadow stands, as far as is known. */
   row: BoardRow;
   to: Position;
   consent: Consent;
+  /** What was said when it was asked before. */
+  said: Said;
+  /** It stands elsewhere than it did when the step was begun. */
+  isMoved: boolean;
   /** Given what the person said; null if they thought better of it. */
-  decide: (answer: { reason: string; for: string } | null) => void;
+  decide: (answer: Said | null) => void;
 }
 
 /** The step that a person is asked about. */
 export const asking = signal<Step | null>(null);
 
-/** Moves it; the revision that this made, or null if it was not moved. `ask` asks in any case, for a reason or a time limit. */
-export async function move(row: BoardRow, to: Position, ask = false): Promise<number | null> {
-  if (to.percent === row.percent && to.enabled === row.enabled && !ask) return null;
-  const nodes = live.value?.nodes.connected ?? 0;
-  const needed = consent(row, to, reasonStep.value, nodes, row.stamps);
-  let said = { reason: "", for: "" };
-  if (ask || mustAsk(needed)) {
-    const answer = await new Promise<{ reason: string; for: string } | null>((decide) => {
-      asking.value = { row, to, consent: needed, decide };
-    });
-    asking.value = null;
-    if (answer === null) return null;
-    said = answer;
-  }
-  const change: api.ValveChange = {
-    ...(to.percent === row.percent && !said.for ? {} : { percent: to.percent }),
-    ...(to.enabled === row.enabled ? {} : { enabled: to.enabled }),
-    ...(said.reason === "" ? {} : { reason: said.reason }),
-    ...(said.for === "" ? {} : { for: said.for }),
-  };
+/** What this page wrote last, by shadow: the stream tells the same a moment later. */
+const written = new Map<string, BoardRow>();
+
+/**
+ * Moves it; the revision that this made, or null if it was not moved. What somebody else changed meanwhile is shown, and
+ * asked about, before anything is written over it; a stop is not held up by that.
+ */
+export async function move(shown: BoardRow, wish: Wish): Promise<number | null> {
+  const { name } = shown;
+  const own = written.get(name);
+  let row = own !== undefined && own.revision > shown.revision ? own : shown;
+  let said = NOTHING_SAID;
+  let isMoved = false;
   try {
-    const shadow = await api.moveValve(row.name, change);
-    say(`${row.name} is ${to.enabled ? `at ${valve(to.percent)}` : "off"}${said.for === "" ? "" : ` for ${said.for}`}`);
-    return shadow.metadata.revision ?? 0;
+    for (;;) {
+      if (isThere(row, wish)) {
+        if (isMoved) say(`${name} is ${standing(row)} already`);
+        return null;
+      }
+      const to = destination(row, wish);
+      const needed = consent(row, to, reasonStep.value, live.value?.nodes.connected ?? 0, row.stamps);
+      if (isMoved || mustAsk(needed)) {
+        const answer = await ask({ row, to, consent: needed, said, isMoved });
+        if (answer === null) return null;
+        said = answer;
+      }
+      const shadow = await unlessMoved(api.moveValve(name, changeOf(wish, said), isStop(wish, said) ? null : row.etag));
+      if (shadow !== null) {
+        row = withShadow(row, shadow);
+        written.set(name, row);
+        say(`${name} is ${standing(row)}${said.for === "" ? "" : ` for ${said.for}`}`);
+        return row.revision;
+      }
+      row = withShadow(row, (await api.shadow(name)).value);
+      isMoved = true;
+    }
   } catch (thrown) {
-    complain(`${row.name} was not moved`, asProblem(thrown));
+    complain(`${name} was not moved`, asProblem(thrown));
     return null;
+  }
+}
+
+/** Throws a Problem where another step is being asked about: what is confirmed must be what was read. */
+async function ask(step: Omit<Step, "decide">): Promise<Said | null> {
+  if (asking.value !== null) {
+    throw new Problem("busy", "One step at a time", 0, "another step was being asked about");
+  }
+  const answer = await new Promise<Said | null>((decide) => {
+    asking.value = { ...step, decide };
+  });
+  asking.value = null;
+  return answer;
+}
+
+/** The answer, or null if the shadow is no longer what it was. */
+async function unlessMoved<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (thrown) {
+    if (asProblem(thrown).kind === "stale") return null;
+    throw thrown;
   }
 }

@@ -4,6 +4,7 @@ import { asking } from "../app/move";
 import type { Step } from "../app/move";
 import { reasonStep } from "../app/settings";
 import { valve } from "../model/format";
+import { standing } from "../model/step";
 import { Dialog } from "./dialog";
 
 const LIMITS: [string, string][] = [
@@ -17,13 +18,13 @@ const LIMITS: [string, string][] = [
 /** What a step of a valve or a switch asks of a person. */
 export function AskForStep() {
   const step = asking.value;
-  return step === null ? null : <Ask key={step.row.name} step={step} />;
+  return step === null ? null : <Ask key={`${step.row.name} ${step.row.etag}`} step={step} />;
 }
 
 function Ask({ step }: { step: Step }) {
-  const { row, to, consent, decide } = step;
-  const [reason, setReason] = useState("");
-  const [limit, setLimit] = useState("");
+  const { row, to, consent, said, isMoved, decide } = step;
+  const [reason, setReason] = useState(said.reason);
+  const [limit, setLimit] = useState(said.for);
   const [isMissing, setMissing] = useState(false);
   const isSwitch = to.enabled !== row.enabled;
   const action = isSwitch ? `Switch ${to.enabled ? "on" : "off"}` : `Set to ${valve(to.percent)}`;
@@ -35,6 +36,7 @@ function Ask({ step }: { step: Step }) {
   return (
     <Dialog title={`${action}: ${row.name}`} onClose={() => decide(null)}>
       <form onSubmit={submit}>
+        {isMoved && <p class="warning">It was changed meanwhile, and is {standing(row)} now.</p>}
         {!isSwitch && (
           <p class="from-to">
             <span>{valve(row.percent)}</span> <span aria-label="to">→</span> <strong>{valve(to.percent)}</strong>

@@ -8,7 +8,7 @@ export function Switch({ row, barred }: { row: BoardRow; barred: string | null }
   const [isMoving, setMoving] = useState(false);
   const turn = (): void => {
     setMoving(true);
-    void move(row, { percent: row.percent, enabled: !row.enabled }).finally(() => setMoving(false));
+    void move(row, { enabled: !row.enabled }).finally(() => setMoving(false));
   };
   return (
     <button

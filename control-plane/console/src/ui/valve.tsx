@@ -17,6 +17,7 @@ export function Valve({ row, barred }: { row: BoardRow; barred: string | null })
   const [awaited, setAwaited] = useState(0);
   const rest = useRef<ReturnType<typeof setTimeout>>(undefined);
   const byKey = useRef(false);
+  const isMoving = useRef(false);
   const id = useId();
 
   const reset = (): void => {
@@ -39,7 +40,9 @@ export function Valve({ row, barred }: { row: BoardRow; barred: string | null })
       return;
     }
     setWrong(null);
-    void move(row, { percent, enabled: row.enabled }).then((revision) => {
+    isMoving.current = true;
+    void move(row, { percent }).then((revision) => {
+      isMoving.current = false;
       if (revision === null) reset();
       else setAwaited(revision);
     });
@@ -92,7 +95,8 @@ export function Valve({ row, barred }: { row: BoardRow; barred: string | null })
           onInput={(event) => setDraft(event.currentTarget.value)}
           onKeyDown={(event) => onKey(event, event.currentTarget.value)}
           onBlur={(event) => {
-            if (draft !== null && awaited === 0) commit(event.currentTarget.value);
+            // A dialog about it takes the focus: that is no second step.
+            if (draft !== null && awaited === 0 && !isMoving.current) commit(event.currentTarget.value);
           }}
         />
         <span aria-hidden="true">%</span>
