@@ -13,8 +13,11 @@ import type { LiveState } from "./state";
 export type Line =
   | { state: "connecting" }
   | { state: "live" }
-  /** `since` and `retryAt` in milliseconds since 1970; `problem` where the server refused. */
-  | { state: "lost"; since: number; retryAt: number; problem: Problem | null };
+  /**
+   * `heardAt` and `retryAt` in milliseconds since 1970: what is shown is of `heardAt`, null if nothing is. `problem` where
+   * the server refused.
+   */
+  | { state: "lost"; heardAt: number | null; retryAt: number; problem: Problem | null };
 
 /** What was heard last, live or not. */
 export const live = signal<LiveState | null>(null);
@@ -25,12 +28,20 @@ const SILENCE_MS = 32_000;
 
 let current: AbortController | null = null;
 let wakeUp: (() => void) | null = null;
+let hangUp: (() => void) | null = null;
+/** When the server last showed that what is shown is so; one connection after the other, whatever page asked for it. */
+let heardAt: number | null = null;
+/** When the connection last had a sign of life, its beginning included. */
+let aliveAt = 0;
 
 /** Connects, and stays connected until `stop`. `withNodes` asks for the rows of the nodes too. */
 export function start(withNodes: boolean): void {
   stop();
   const controller = new AbortController();
   current = controller;
+  // What was lost stays lost until something is heard.
+  line.value = line.value.state === "lost" ? { ...line.value, retryAt: Date.now() } : { state: "connecting" };
+  document.addEventListener("visibilitychange", look, { signal: controller.signal });
   void keep(controller.signal, withNodes);
 }
 
@@ -44,9 +55,15 @@ export function retryNow(): void {
   wakeUp?.();
 }
 
+/** Timers stand still while a machine sleeps: when somebody looks again, the clock on the wall says how long it was silent. */
+function look(): void {
+  if (document.hidden) return;
+  if (Date.now() - aliveAt > SILENCE_MS) hangUp?.();
+  retryNow();
+}
+
 async function keep(stopped: AbortSignal, withNodes: boolean): Promise<void> {
   let failures = 0;
-  let lostAt: number | null = null;
   while (!stopped.aborted) {
     const heard = { anything: false };
     const problem = await listen(stopped, withNodes, heard);
@@ -55,11 +72,9 @@ async function keep(stopped: AbortSignal, withNodes: boolean): Promise<void> {
       session.onUnauthenticated();
       return;
     }
-    if (heard.anything) [failures, lostAt] = [0, null];
-    failures += 1;
-    lostAt ??= Date.now();
+    failures = heard.anything ? 1 : failures + 1;
     const pause = wait(failures, Math.random());
-    line.value = { state: "lost", since: lostAt, retryAt: Date.now() + pause, problem };
+    line.value = { state: "lost", heardAt, retryAt: Date.now() + pause, problem };
     await sleep(pause, stopped);
   }
 }
@@ -73,6 +88,8 @@ async function listen(
   const given = new AbortController();
   const end = (): void => given.abort();
   stopped.addEventListener("abort", end);
+  hangUp = end;
+  aliveAt = Date.now();
   let watchdog = setTimeout(end, SILENCE_MS);
   try {
     const response = await fetch(`/api/v1/events${withNodes ? "?nodes=true" : ""}`, {
@@ -93,12 +110,15 @@ async function listen(
       clearTimeout(watchdog);
       watchdog = setTimeout(end, SILENCE_MS);
       take(parser, value, heard);
+      aliveAt = Date.now();
+      if (heard.anything) heardAt = aliveAt;
     }
   } catch {
     // The line is lost; that is all there is to know.
     return null;
   } finally {
     clearTimeout(watchdog);
+    if (hangUp === end) hangUp = null;
     stopped.removeEventListener("abort", end);
     given.abort();
   }
@@ -120,11 +140,12 @@ function sleep(ms: number, stopped: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       clearTimeout(timer);
+      stopped.removeEventListener("abort", done);
       wakeUp = null;
       resolve();
     };
     const timer = setTimeout(done, ms);
     wakeUp = done;
-    stopped.addEventListener("abort", done, { once: true });
+    stopped.addEventListener("abort", done);
   });
 }
