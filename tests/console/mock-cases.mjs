@@ -8,7 +8,9 @@ const SMALL = "search-reranker";
 /** Its valve goes back to 10 % by itself. */
 const LIMITED = "prices-in-rust";
 
-export function cases({ base, tokens }, at) {
+export function cases(server, at) {
+  const { base, tokens } = server;
+
   /** What somebody else does, of whom the page knows nothing but what the stream tells it. */
   async function meanwhile(page, name, change) {
     const answer = await page.context().request.patch(`${base}/api/v1/shadows/${name}/valve`, { data: change });
@@ -56,6 +58,19 @@ export function cases({ base, tokens }, at) {
       assert.deepEqual((await asked).postDataJSON(), { enabled: false, reason: "a look", for: "8h" });
       await at.followed(page, 0, LIMITED);
       await untilText(at.row(page, LIMITED).locator(".expiry"), "back to 10 %");
+    },
+
+    async "a trail that was missed for a while is read anew"() {
+      const page = await at.as(tokens.admin, "/audit");
+      await meanwhile(page, SMALL, { percent: 1, reason: "it is soon forgotten" });
+      const line = page.locator(".audit-line").filter({ hasText: "it is soon forgotten" });
+      await line.waitFor();
+      // What is made up is made up anew.
+      await server.stop();
+      await page.locator(".live-sign.lost").waitFor();
+      await server.start();
+      await line.waitFor({ state: "detached" });
+      at.forgive();
     },
 
     async "many nodes scroll smoothly"() {

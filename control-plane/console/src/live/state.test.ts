@@ -49,6 +49,17 @@ test("changes change what they name and nothing else", () => {
   expect(reduce(gone, event("nodes", { ...counts, stale: 1 }))?.nodes.stale).toBe(1);
 });
 
+test("what is read beside the stream is read anew after each change, and after changes that were missed", () => {
+  const before = first();
+  const told = reduce(before, event("audit", { id: 7 }));
+  const missed = reduce(told, event("snapshot", { revision: 9, shadows: [], nodes: counts }));
+  const versions = [before, told, missed].map((state) => state?.changes ?? 0);
+  expect(new Set(versions).size).toBe(3);
+  expect(versions).toEqual(versions.toSorted((a, b) => a - b));
+  // What comes often changes nothing else.
+  expect(reduce(missed, event("nodes", counts))?.changes).toBe(missed?.changes);
+});
+
 test("rows of nodes are kept only where they were asked for", () => {
   const node = event("node", { id: "n" });
   expect(reduce(first(), node)?.nodeRows).toBeNull();

@@ -1,5 +1,5 @@
 // What is known from the event stream: a snapshot, then changes. Pure.
-import type { AuditRow, Board, BoardRow, Node, NodeCounts } from "../api/types";
+import type { Board, BoardRow, Node, NodeCounts } from "../api/types";
 import type { ServerEvent } from "./sse";
 
 export interface LiveState {
@@ -8,8 +8,11 @@ export interface LiveState {
   nodes: NodeCounts;
   /** Null where rows were not asked for. */
   nodeRows: ReadonlyMap<string, Node> | null;
-  /** The newest change that was heard of; a page that shows the trail reads it anew. */
-  lastAudit: AuditRow | null;
+  /**
+   * Grows with each change that is heard of, and with each snapshot, before which changes may have been missed: what no
+   * event tells is read anew then.
+   */
+  changes: number;
 }
 
 /** The state after an event; the same one where it says nothing new. A first event that is no snapshot says nothing. */
@@ -37,7 +40,7 @@ export function reduce(state: LiveState | null, { event, data }: ServerEvent): L
       return { ...state, nodeRows: new Map(state.nodeRows).set(node.id, node) };
     }
     case "audit":
-      return { ...state, lastAudit: JSON.parse(data) as AuditRow };
+      return { ...state, changes: state.changes + 1 };
     default:
       // `lagged` announces a snapshot; others are of a newer server.
       return state;
@@ -50,7 +53,7 @@ function snapshot(board: Board, before: LiveState | null): LiveState {
     shadows: new Map(board.shadows.map((row) => [row.name, row])),
     nodes: board.nodes,
     nodeRows: board.node_rows === undefined ? null : new Map(board.node_rows.map((node) => [node.id, node])),
-    lastAudit: before?.lastAudit ?? null,
+    changes: (before?.changes ?? 0) + 1,
   };
 }
 

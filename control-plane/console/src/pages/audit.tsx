@@ -33,11 +33,11 @@ function filter(): api.AuditFilter {
 
 export function AuditPage() {
   const wanted = filter();
-  const newest = live.value?.lastAudit?.id ?? 0;
+  const changes = live.value?.changes ?? 0;
   const filtered = JSON.stringify(wanted);
-  const loaded = useLoad(`audit ${filtered}`, () => api.audit(wanted, null, PAGE), 0, newest);
+  const loaded = useLoad(`audit ${filtered}`, () => api.audit(wanted, null, PAGE), 0, changes);
   const [older, setOlder] = useState<{ key: string; items: AuditRow[]; next: number | null }>({ key: "", items: [], next: null });
-  const key = `${filtered} ${newest}`;
+  const key = `${filtered} ${changes}`;
   const more = older.key === key ? older : { items: [], next: Number(loaded.value?.next ?? 0) || null };
   const items = [...(loaded.value?.items ?? []), ...more.items];
   const readOlder = (before: number): void => {

@@ -10,8 +10,7 @@ import { Failed, Waiting } from "../ui/problem";
 import { Tester } from "./stamps/tester";
 
 export function StampsPage() {
-  const newest = live.value?.lastAudit?.id ?? 0;
-  const loaded = useLoad("stamps", () => api.stamps(), 0, newest);
+  const loaded = useLoad("stamps", () => api.stamps(), 0, live.value?.changes ?? 0);
   const stamps = loaded.value?.items ?? [];
   return (
     <div class="stamps-page">
