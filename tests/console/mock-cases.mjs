@@ -1,6 +1,7 @@
 // What takes a mesh of thousands, or a control plane without anybody else in front of it.
 import assert from "node:assert/strict";
 
+import { axe } from "./pages.mjs";
 import { untilText } from "./people.mjs";
 
 /** At 5 %. */
@@ -70,6 +71,24 @@ export function cases(server, at) {
       await page.locator(".live-sign.lost").waitFor();
       await server.start();
       await line.waitFor({ state: "detached" });
+      at.forgive();
+    },
+
+    async "evidence that is not read anew says so, and of when it is"() {
+      const page = await at.as(tokens.admin, `/shadows/${server.shadow}`);
+      const stale = page.locator("main .warning").filter({ hasText: "What you see is of" });
+      const look = () => page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+      await page.locator("#outcomes").waitFor();
+      await page.locator(".gates").waitFor();
+      await page.locator(".charts").waitFor();
+      await page.route(/\/(verdict|report|history)(\?|$)/, (route) => route.abort());
+      await look();
+      await stale.nth(2).waitFor();
+      assert.ok(await page.locator(".gates").isVisible());
+      assert.deepEqual(await axe(page), []);
+      await page.unrouteAll();
+      await look();
+      await stale.first().waitFor({ state: "detached" });
       at.forgive();
     },
 

@@ -9,7 +9,12 @@ export interface Options {
   headers?: Record<string, string>;
   query?: Record<string, string | number | boolean | null | undefined>;
   signal?: AbortSignal;
+  /** How long the answer may take; null for as long as it does. What writes is never given up: it may have been done. */
+  limitMs?: number | null;
 }
+
+/** A read that takes longer will not be answered: the longest takes a second or two. */
+export const READ_LIMIT_MS = 15_000;
 
 export interface Answered<T> {
   value: T;
@@ -29,10 +34,12 @@ export async function call<T>(path: string, options: Options = {}): Promise<T> {
 
 /** The value of an answer with its entity tag. Throws a Problem; an abort is thrown as it is. */
 export async function ask<T>(path: string, options: Options = {}): Promise<Answered<T>> {
-  const { method = "GET", body, signal } = options;
+  const { method = "GET", body, signal, limitMs = method === "GET" ? READ_LIMIT_MS : null } = options;
   const headers: Record<string, string> = { accept: "application/json", ...options.headers };
   if (body !== undefined) headers["content-type"] = "application/json";
   if (method !== "GET" && session.csrf !== null) headers["x-umbra-csrf"] = session.csrf;
+  const late = new AbortController();
+  const timer = limitMs === null ? undefined : setTimeout(() => late.abort(), limitMs);
   let response: Response;
   let text: string;
   try {
@@ -42,12 +49,14 @@ export async function ask<T>(path: string, options: Options = {}): Promise<Answe
       credentials: "same-origin",
       redirect: "error",
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(signal === undefined ? {} : { signal }),
+      signal: signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]),
     });
     text = await response.text();
   } catch (thrown) {
     if (signal?.aborted === true) throw thrown;
-    throw unreachable();
+    throw unreachable(late.signal.aborted ? limitMs : null);
+  } finally {
+    clearTimeout(timer);
   }
   if (!response.ok) {
     const problem = ofAnswer(response.status, text, response.headers.get("retry-after"));

@@ -25,13 +25,14 @@ export class Problem extends Error {
 
 const PREFIX = "urn:umbra:problem:";
 
-/** There was no answer at all. */
-export function unreachable(): Problem {
+/** There was no answer at all; `afterMs`: that was waited for. */
+export function unreachable(afterMs: number | null = null): Problem {
+  const heard = afterMs === null ? "nothing was heard from it" : `nothing was heard from it for ${afterMs / 1000} s`;
   return new Problem(
     "unreachable",
     "The control plane does not answer",
     0,
-    "nothing was heard from it: it may be restarting, or the network is down; what Envoys run stays as it is",
+    `${heard}: it may be restarting, or the network is down; what Envoys run stays as it is`,
   );
 }
 

@@ -7,7 +7,7 @@ import { useLoad } from "../app/load";
 import { complain } from "../app/notices";
 import { query, setQuery } from "../app/router";
 import { live } from "../live/connection";
-import { Failed, Waiting } from "../ui/problem";
+import { NotRead, Waiting } from "../ui/problem";
 import { AuditLine } from "./audit/line";
 import { Verify } from "./audit/verify";
 
@@ -56,7 +56,7 @@ export function AuditPage() {
         </a>
       </header>
       <AuditFilters />
-      {loaded.problem !== null && <Failed problem={loaded.problem} again={loaded.again} />}
+      <NotRead loaded={loaded} />
       {loaded.isLoading && items.length === 0 && <Waiting what="the audit trail" />}
       {loaded.value !== null && items.length === 0 && (
         <p class="waiting">

@@ -6,7 +6,7 @@ import { live } from "../live/connection";
 import { isOn } from "../live/state";
 import { whyNotMove } from "../model/access";
 import { Empty } from "../ui/empty";
-import { Failed, Waiting } from "../ui/problem";
+import { NotRead, Waiting } from "../ui/problem";
 import { Switch } from "../ui/switch";
 import { Valve } from "../ui/valve";
 import { Expiry, InEffect, Rates } from "./board/line";
@@ -95,12 +95,12 @@ function Evidence({ name, revision, me }: { name: string; revision: number; me: 
           ))}
         </fieldset>
       </nav>
+      <NotRead loaded={verdict} />
       {verdict.value !== null && <Gates verdict={verdict.value} />}
-      {verdict.value === null && verdict.problem !== null && <Failed problem={verdict.problem} again={verdict.again} />}
       <Charts name={name} since={from} />
+      <NotRead loaded={report} />
       {report.value !== null && <Outcomes report={report.value} />}
       {report.value !== null && <Endpoints name={name} report={report.value} me={me} />}
-      {report.value === null && report.problem !== null && <Failed problem={report.problem} again={report.again} />}
       {report.isLoading && <Waiting what="the report" />}
       <Pairs name={name} me={me} />
       <Manifest name={name} />

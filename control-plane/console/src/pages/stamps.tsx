@@ -6,7 +6,7 @@ import { conditions } from "../model/rules";
 import { manifest } from "../model/yaml";
 import { Copyable } from "../ui/copy";
 import { Empty } from "../ui/empty";
-import { Failed, Waiting } from "../ui/problem";
+import { NotRead, Waiting } from "../ui/problem";
 import { Tester } from "./stamps/tester";
 
 export function StampsPage() {
@@ -17,7 +17,7 @@ export function StampsPage() {
       <section aria-labelledby="stamps-title">
         <h1 id="stamps-title">Stamps</h1>
         <p class="small-print">A request gets a stamp if any of its rules fits; of one rule, every condition must hold.</p>
-        {loaded.problem !== null && <Failed problem={loaded.problem} again={loaded.again} />}
+        <NotRead loaded={loaded} />
         {loaded.isLoading && <Waiting what="the stamps" />}
         {loaded.value !== null && stamps.length === 0 && <NoStamps />}
         <ul class="stamps" aria-label="Stamps">

@@ -8,7 +8,7 @@ import { complain, say } from "../app/notices";
 import { now } from "../app/clock";
 import { scopeWords } from "../model/access";
 import { Dialog } from "../ui/dialog";
-import { Failed, Waiting } from "../ui/problem";
+import { NotRead, Waiting } from "../ui/problem";
 import { Time } from "../ui/time";
 import { NewToken } from "./tokens/new";
 
@@ -40,7 +40,7 @@ export function TokensPage() {
       <p class="small-print">
         A viewer reads; an operator moves the valves and switches in its scope; an admin changes resources, tokens and settings.
       </p>
-      {loaded.problem !== null && <Failed problem={loaded.problem} again={loaded.again} />}
+      <NotRead loaded={loaded} />
       {loaded.isLoading && <Waiting what="the tokens" />}
       {loaded.value !== null && items.length === 0 && (
         <p class="waiting">There is no token yet. Make one for each person and each program, so that the audit trail can tell them apart.</p>

@@ -1,5 +1,7 @@
 import { advice } from "../api/problem";
 import type { Problem } from "../api/problem";
+import type { Loaded } from "../app/load";
+import { Time } from "./time";
 
 /** A refusal, explained: what, why, which fields, and what can be done. */
 export function ProblemText({ problem }: { problem: Problem }) {
@@ -22,7 +24,21 @@ export function ProblemText({ problem }: { problem: Problem }) {
   );
 }
 
-/** The same in place of what could not be read. */
+/** What could not be read: in its place, or beside an older answer that stays, with when that was read. */
+export function NotRead({ loaded: { problem, at, again } }: { loaded: Loaded<unknown> }) {
+  if (problem === null) return null;
+  if (at === null) return <Failed problem={problem} again={again} />;
+  return (
+    <p class="warning" role="status">
+      Not read anew: {problem.detail}. What you see is of <Time at={at} full />.{" "}
+      <button type="button" class="small" onClick={again}>
+        Try again
+      </button>
+    </p>
+  );
+}
+
+/** A refusal in place of what was asked for. */
 export function Failed({ problem, again }: { problem: Problem; again?: () => void }) {
   return (
     <div class="panel failed" role="alert">

@@ -6,7 +6,7 @@ import { useLoad } from "../../app/load";
 import { withGaps } from "../../model/trend";
 import { digits, latency, ratio, share } from "../../model/format";
 import { Chart } from "../../ui/chart";
-import { Failed, Waiting } from "../../ui/problem";
+import { NotRead, Waiting } from "../../ui/problem";
 
 /** One point more takes at least as long as the server's windows. */
 const REFRESH_MS = 10_000;
@@ -22,7 +22,7 @@ export function Charts({ name, since }: { name: string; since: string | null | u
   return (
     <section class="panel" id="over-time" aria-labelledby="over-time-title">
       <h2 id="over-time-title">Over time</h2>
-      {loaded.value === null && loaded.problem !== null && <Failed problem={loaded.problem} again={loaded.again} />}
+      <NotRead loaded={loaded} />
       {(loaded.isLoading || since === undefined) && <Waiting what="what was measured" />}
       {!loaded.isLoading && since !== undefined && loaded.problem === null && points.length === 0 && (
         <p class="waiting">Nothing was mirrored in this time. Open the valve, or look further back.</p>

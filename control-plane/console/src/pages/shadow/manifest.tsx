@@ -3,7 +3,7 @@ import { useLoad } from "../../app/load";
 import { live } from "../../live/connection";
 import { manifest } from "../../model/yaml";
 import { Copyable } from "../../ui/copy";
-import { Failed } from "../../ui/problem";
+import { NotRead } from "../../ui/problem";
 
 /** The shadow as it is written, for those who keep it in a repository. */
 export function Manifest({ name }: { name: string }) {
@@ -15,7 +15,7 @@ export function Manifest({ name }: { name: string }) {
       <p class="small-print">
         Revision {revision}. <a href={`/audit?kind=Shadow&name=${encodeURIComponent(name)}`}>Who changed it, and why</a>
       </p>
-      {loaded.problem !== null && <Failed problem={loaded.problem} again={loaded.again} />}
+      <NotRead loaded={loaded} />
       {loaded.value !== null && <Copyable text={manifest(loaded.value.value)} label="the manifest" />}
     </section>
   );

@@ -8,7 +8,7 @@ import { complain } from "../../app/notices";
 import { setQuery } from "../../app/router";
 import { asProblem } from "../../api/problem";
 import { latency } from "../../model/format";
-import { Failed, Waiting } from "../../ui/problem";
+import { NotRead, Waiting } from "../../ui/problem";
 import { Time } from "../../ui/time";
 import { filter, show } from "./filter";
 import { PairView } from "./pair";
@@ -69,7 +69,7 @@ export function Pairs({ name, me }: { name: string; me: Me }) {
           Read anew
         </button>
       </header>
-      {loaded.problem !== null && <Failed problem={loaded.problem} again={loaded.again} />}
+      <NotRead loaded={loaded} />
       {loaded.isLoading && <Waiting what="pairs" />}
       {loaded.value !== null && items.length === 0 && <NoPairs isFiltered={Object.keys(wanted).length > 0} />}
       {items.length > 0 && (

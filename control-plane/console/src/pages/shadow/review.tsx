@@ -9,7 +9,7 @@ import type { Proposal } from "../../model/proposal";
 import { manifest } from "../../model/yaml";
 import { Dialog } from "../../ui/dialog";
 import { TextDiff } from "../../ui/lines";
-import { Failed, ProblemText, Waiting } from "../../ui/problem";
+import { NotRead, ProblemText, Waiting } from "../../ui/problem";
 import { proposed } from "./proposals";
 
 /** A changed shadow, to be looked at before it is applied. */
@@ -47,7 +47,7 @@ function ReviewDialog({ name, proposal }: { name: string; proposal: Proposal }) 
   return (
     <Dialog title={`${proposal.label}: ${name}`} onClose={close} wide>
       <p>{proposal.words}</p>
-      {loaded.problem !== null && <Failed problem={loaded.problem} again={loaded.again} />}
+      <NotRead loaded={loaded} />
       {loaded.isLoading && <Waiting what="the shadow as it is" />}
       {now !== null && before === after && <p class="warning">The shadow says so already; evidence of before is still counted in.</p>}
       {now !== null && before !== after && (
