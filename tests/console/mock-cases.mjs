@@ -92,6 +92,24 @@ export function cases(server, at) {
       at.forgive();
     },
 
+    async "a token is made and taken along over plain HTTP"() {
+      const page = await at.as(tokens.admin);
+      // As browsers have it on pages that are neither over HTTPS nor of this machine.
+      await page.addInitScript(() => {
+        delete Crypto.prototype.randomUUID;
+        delete Navigator.prototype.clipboard;
+      });
+      await page.goto(`${base}/tokens`);
+      await page.getByRole("button", { name: "New token" }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByLabel("Name").fill("plain");
+      await dialog.getByRole("button", { name: "Make it" }).click();
+      await dialog.getByRole("button", { name: "Copy the token" }).click();
+      await untilText(dialog.getByRole("status"), "The text is selected");
+      assert.equal(await page.evaluate(() => String(getSelection())), await dialog.locator("code").innerText());
+      assert.deepEqual(await axe(page), []);
+    },
+
     async "many nodes scroll smoothly"() {
       const page = await at.as(tokens.viewer, "/nodes");
       await page.locator(".node-row:not(.head)").first().waitFor();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
-import { READ_LIMIT_MS, call } from "./client";
+import { READ_LIMIT_MS, call, freshKey } from "./client";
 
 /** What came of a request, once something did. */
 function outcome(request: Promise<unknown>): { of: unknown } {
@@ -45,4 +45,9 @@ test("who gives a read up hears that, and nothing of a server", async () => {
   given.abort();
   await vi.advanceTimersByTimeAsync(0);
   expect(seen.of).toMatchObject({ name: "AbortError" });
+});
+
+test("keys are made without what only HTTPS has", () => {
+  vi.stubGlobal("crypto", { getRandomValues: (into: Uint8Array) => into.fill(10) });
+  expect(freshKey()).toBe("0a".repeat(16));
 });

@@ -77,6 +77,11 @@ export function queryString(query: Options["query"] = {}): string {
   return text === "" ? "" : `?${text}`;
 }
 
+/** By which a request that is sent again is known. `crypto.randomUUID` is not there over plain HTTP. */
+export function freshKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** A name as one segment of a path. */
 export function segment(name: string): string {
   return encodeURIComponent(name);

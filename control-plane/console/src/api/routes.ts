@@ -1,5 +1,5 @@
 // The API's routes that the console uses, by what they mean.
-import { ask, call, queryString, segment } from "./client";
+import { ask, call, freshKey, queryString, segment } from "./client";
 import type { Answered } from "./client";
 import type { History, Pair, Report, Verdict } from "./evidence";
 import type { ExplainNode, ExplainRequest, Explanation } from "./explain";
@@ -78,8 +78,8 @@ export const auditExport = (filter: AuditFilter): string =>
 export const verifyAudit = (): Promise<AuditCheck> => call("/audit/verify", { limitMs: null });
 
 export const tokens = (): Promise<Page<Token>> => all("/tokens");
-export const createToken = (token: NewToken): Promise<CreatedToken> =>
-  call("/tokens", { method: "POST", body: token, headers: { "idempotency-key": crypto.randomUUID() } });
+export const createToken = async (token: NewToken): Promise<CreatedToken> =>
+  call("/tokens", { method: "POST", body: token, headers: { "idempotency-key": freshKey() } });
 export const revokeToken = (id: string): Promise<void> => call(`/tokens/${segment(id)}`, { method: "DELETE" });
 
 /** Every page of a list. */

@@ -1,28 +1,32 @@
-import { useState } from "preact/hooks";
-
-import { complain } from "../app/notices";
-import { asProblem } from "../api/problem";
+import { useRef, useState } from "preact/hooks";
 
 /** Text to take along: a command, a manifest, a token. */
 export function Copyable({ text, label }: { text: string; label: string }) {
-  const [isCopied, setCopied] = useState(false);
+  const [came, setCame] = useState<"copied" | "selected" | null>(null);
+  const shown = useRef<HTMLElement>(null);
+  const select = (): void => {
+    if (shown.current !== null) getSelection()?.selectAllChildren(shown.current);
+    setCame("selected");
+  };
   const copy = (): void => {
-    navigator.clipboard.writeText(text).then(
-      () => {
-        setCopied(true);
-        setTimeout(() => setCopied(false), 2_000);
-      },
-      (thrown: unknown) => complain("Not copied: select the text by hand", asProblem(thrown)),
-    );
+    // Browsers give it to pages over HTTPS, and of this machine, alone.
+    if (!("clipboard" in navigator)) return select();
+    navigator.clipboard.writeText(text).then(() => {
+      setCame("copied");
+      setTimeout(() => setCame(null), 2_000);
+    }, select);
   };
   return (
     <div class="copyable">
       <pre tabIndex={0} role="region" aria-label={label}>
-        <code>{text}</code>
+        <code ref={shown}>{text}</code>
       </pre>
       <button type="button" class="small" onClick={copy} aria-label={`Copy ${label}`}>
-        {isCopied ? "Copied" : "Copy"}
+        {came === "copied" ? "Copied" : "Copy"}
       </button>
+      <p class="small-print" role="status">
+        {came === "selected" && "The browser does not let this page copy. The text is selected: press Ctrl+C or ⌘C."}
+      </p>
     </div>
   );
 }
