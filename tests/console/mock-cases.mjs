@@ -110,6 +110,38 @@ export function cases(server, at) {
       assert.deepEqual(await axe(page), []);
     },
 
+    async "what was begun ends with the session"() {
+      const path = `/shadows/${server.shadow}?mock=signed-out`;
+      const page = await at.as(tokens.admin, path);
+      const dialog = page.getByRole("dialog");
+      const begin = [
+        () => at.share(page).fill("100").then(() => page.keyboard.press("Enter")),
+        () => page.locator(".fields .proposals button").first().click(),
+      ];
+      for (const open of begin) {
+        await page.locator("#outcomes").waitFor();
+        await open();
+        await dialog.waitFor();
+        await page.context().clearCookies();
+        await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+        await page.getByLabel("Token").fill(tokens.admin);
+        await page.getByRole("button", { name: "Sign in" }).click();
+        await page.locator("#outcomes").waitFor();
+        assert.equal(await dialog.count(), 0);
+      }
+    },
+
+    async "a review ends with the page of its shadow"() {
+      const page = await at.as(tokens.admin);
+      await page.getByRole("link", { name: server.shadow }).first().click();
+      await page.locator(".fields .proposals button").first().click();
+      await page.getByRole("dialog").waitFor();
+      await page.goBack();
+      await page.getByRole("link", { name: SMALL }).first().click();
+      await page.locator("#outcomes").waitFor();
+      assert.equal(await page.getByRole("dialog").count(), 0);
+    },
+
     async "many nodes scroll smoothly"() {
       const page = await at.as(tokens.viewer, "/nodes");
       await page.locator(".node-row:not(.head)").first().waitFor();

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { asking } from "../app/move";
 import type { Step } from "../app/move";
@@ -18,6 +18,8 @@ const LIMITS: [string, string][] = [
 /** What a step of a valve or a switch asks of a person. */
 export function AskForStep() {
   const step = asking.value;
+  // Who signs in next is not asked what somebody else began.
+  useEffect(() => () => asking.peek()?.decide(null), []);
   return step === null ? null : <Ask key={`${step.row.name} ${step.row.etag}`} step={step} />;
 }
 

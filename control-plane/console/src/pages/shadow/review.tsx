@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { asProblem } from "../../api/problem";
 import type { Problem } from "../../api/problem";
@@ -15,6 +15,8 @@ import { proposed } from "./proposals";
 /** A changed shadow, to be looked at before it is applied. */
 export function Review({ name }: { name: string }) {
   const proposal = proposed.value;
+  // It is of the shadow that it was made of, and of nobody else's session.
+  useEffect(() => () => void (proposed.value = null), [name]);
   return proposal === null ? null : <ReviewDialog key={proposal.words} name={name} proposal={proposal} />;
 }
 
