@@ -16,6 +16,14 @@ test("numbers are short and plain", () => {
   for (const [value, text] of cases) expect(digits(value), String(value)).toBe(text);
   expect([count(0), count(1_234_567)]).toEqual(["0", "1,234,567"]);
   expect([share(0.012), share(null)]).toEqual(["1.2 %", "—"]);
+  expect([share(0.9994), share(0.9996), share(0.99999999), share(1 - 1e-16), share(1)]).toEqual([
+    "99.9 %",
+    "99.9 %",
+    "99.9 %",
+    "100 %",
+    "100 %",
+  ]);
+  expect([share(0), share(1e-17), share(1e-8), share(1e-10), share(-1e-10)]).toEqual(["0 %", "0 %", "0.000001 %", "< 0.000001 %", "> -0.000001 %"]);
   expect([valve(12.5), valve(0.0001), valve(100)]).toEqual(["12.5 %", "0.0001 %", "100 %"]);
   expect([latency(12.34), latency(1234), latency(null)]).toEqual(["12.3 ms", "1.23 s", "—"]);
   expect([rate(0), rate(12.44), rate(12_345.6)]).toEqual(["0/s", "12.4/s", "12,346/s"]);

@@ -20,9 +20,19 @@ export function valve(percent: number): string {
   return `${Number(percent.toFixed(4))} %`;
 }
 
-/** A share of 1 as a percentage: `1.2 %`; `—` where it was not measured. */
+/** Sums and differences of weights may miss what they are by less; no share of any requests is as small. */
+const RESIDUE = 1e-12;
+
+/**
+ * A share of 1 as a percentage: `1.2 %`; `—` where it was not measured. Only all is 100 %, and only nothing is 0 %: what
+ * is in between is not rounded to either.
+ */
 export function share(value: number | null): string {
-  return value === null ? "—" : `${digits(value * 100)} %`;
+  if (value === null) return "—";
+  const text = digits(value * 100);
+  if (text === "100" && value < 1 - RESIDUE) return "99.9 %";
+  if (text === "0" && Math.abs(value) > RESIDUE) return value > 0 ? "< 0.000001 %" : "> -0.000001 %";
+  return `${text} %`;
 }
 
 /** A latency: `12.3 ms`, `1.2 s`. */
