@@ -21,8 +21,9 @@ export function Copyable({ text, label }: { text: string; label: string }) {
       <pre tabIndex={0} role="region" aria-label={label}>
         <code ref={shown}>{text}</code>
       </pre>
-      <button type="button" class="small" onClick={copy} aria-label={`Copy ${label}`}>
-        {came === "copied" ? "Copied" : "Copy"}
+      <button type="button" class="small" onClick={copy}>
+        {came === null ? "Copy" : came === "copied" ? "Copied" : "Selected"}
+        <span class="sr-only"> {label}</span>
       </button>
       <p class="small-print" role="status">
         {came === "selected" && "The browser does not let this page copy. The text is selected: press Ctrl+C or ⌘C."}
