@@ -116,9 +116,15 @@ fn show(token: &str) {
     reason = "this is a command for people, and keeps no log"
 )]
 fn token(options: &TokenOptions) -> ExitCode {
-    let run = async { token::run(options, |name| std::env::var(name).ok()).await };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run)) {
+    let done = || {
+        let variable = |name: &str| std::env::var(name).ok();
+        let place = token::place(options, variable, |path| std::fs::read_to_string(path))?;
+        // Beside the token, which is all of standard output: a token is good for the server of this database alone.
+        eprintln!("umbra: the database is {}", place.path().display());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(token::run(options, place))
+    };
+    match done() {
         Ok(said) => {
             println!("{said}");
             ExitCode::SUCCESS

@@ -96,7 +96,7 @@ const KEYS: &[&str] = &[
 ];
 
 /// The file is in the working directory, where somebody who tries Umbra will find it.
-pub(crate) const DEFAULT_DATABASE_URL: &str = "sqlite://umbra.db";
+const DEFAULT_DATABASE_URL: &str = "sqlite://umbra.db";
 /// Loopback: opening up is a decision of the operator.
 const DEFAULT_LISTEN_API: &str = "127.0.0.1:8080";
 /// Loopback, and the port that xDS servers commonly use.
@@ -114,18 +114,11 @@ impl Config {
         variable: impl Fn(&str) -> Option<String>,
         read: impl Fn(&str) -> std::io::Result<String>,
     ) -> Result<Config, Vec<SettingError>> {
-        let mut settings = Settings::new(&typed(options), variable);
-        if let Some(file) = settings.get("config") {
-            let text = read(&file.text)
-                .map_err(|error| vec![file.error(format!("cannot read {}: {error}", file.text))])?;
-            settings.read_file(&PathBuf::from(&file.text), &text, KEYS)?;
-        }
+        let settings = settings(&typed(options), variable, read)?;
         let mut errors = Errors(Vec::new());
         let dev = truth(&settings, "dev", &mut errors);
         let insecure = truth(&settings, "insecure", &mut errors);
-        let database = parsed(&settings, "database-url", DEFAULT_DATABASE_URL, &mut errors, |text| {
-            DatabaseUrl::parse(text)
-        });
+        let database = database(&settings, &mut errors);
         let api = listener(&settings, "api", DEFAULT_LISTEN_API, dev, insecure, &mut errors);
         let xds = listener(&settings, "xds", DEFAULT_LISTEN_XDS, dev, insecure, &mut errors);
         let log_format = parsed(&settings, "log-format", "text", &mut errors, |text| match text {
@@ -165,6 +158,26 @@ impl Config {
 }
 
 pub(super) struct Errors(pub(super) Vec<SettingError>);
+
+/// What flags and variables say, and the file that `config` among them names.
+pub(super) fn settings(
+    flags: &[(&'static str, Option<String>)],
+    variable: impl Fn(&str) -> Option<String>,
+    read: impl Fn(&str) -> std::io::Result<String>,
+) -> Result<Settings, Vec<SettingError>> {
+    let mut settings = Settings::new(flags, variable);
+    if let Some(file) = settings.get("config") {
+        let text = read(&file.text)
+            .map_err(|error| vec![file.error(format!("cannot read {}: {error}", file.text))])?;
+        settings.read_file(&PathBuf::from(&file.text), &text, KEYS)?;
+    }
+    Ok(settings)
+}
+
+/// Where state is kept; a wrong place is noted.
+pub(super) fn database(settings: &Settings, errors: &mut Errors) -> Option<DatabaseUrl> {
+    parsed(settings, "database-url", DEFAULT_DATABASE_URL, errors, DatabaseUrl::parse)
+}
 
 fn typed(options: &ServeOptions) -> Vec<(&'static str, Option<String>)> {
     vec![

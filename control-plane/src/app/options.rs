@@ -25,7 +25,9 @@ pub enum Command {
 }
 
 const TOKEN_AFTER: &str = "\
-Works on the database file, which a running server holds: ask that one with umbractl token.
+Works on the database file, which a running server holds: ask that one with umbractl token. Where the file is, and the \
+key's, is found as umbra serve finds it: by flag, variable (UMBRA_DATABASE_URL) or the file that --config or UMBRA_CONFIG \
+names. umbra serve makes the file, at its first start.
 
   umbra token create --role admin
   umbra token create --role operator --name deploy-bot --shadows team=cart --expires 30d
@@ -42,6 +44,10 @@ pub struct TokenOptions {
     /// What to do.
     #[command(subcommand)]
     pub command: TokenCommand,
+
+    /// Read settings from the TOML file that umbra serve is given
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<String>,
 
     /// Where state is kept [default: sqlite://umbra.db]
     #[arg(long, global = true, value_name = "URL")]

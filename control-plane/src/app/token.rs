@@ -1,5 +1,6 @@
 //! `umbra token`: tokens of a server that does not run.
 
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
@@ -8,9 +9,10 @@ use serde_json::json;
 
 use crate::access::random;
 use crate::access::{Access, AccessOptions, now_ms};
+use crate::app::SettingError;
 use crate::app::config::access::AccessConfig;
+use crate::app::config::{self, Errors};
 use crate::app::options::{CreateOptions, TokenCommand, TokenOptions};
-use crate::app::settings::Settings;
 use crate::model::access::scope::Scope;
 use crate::model::access::token::{Grant, NewToken, Token, sound_name};
 use crate::model::audit::Origin;
@@ -19,22 +21,64 @@ use crate::store::metrics::StoreMetrics;
 use crate::store::{DatabaseUrl, Store};
 use crate::xds::policies;
 
+/// What a server that does not run keeps its tokens in.
+#[derive(Debug)]
+pub struct Place {
+    database: DatabaseUrl,
+    key_file: PathBuf,
+}
+
+/// Finds the database as `umbra serve` does. Only that one makes it: a token in a database that was made for it would be
+/// good for nothing.
+///
+/// `variable` and `read` are the environment and the file system.
+///
+/// # Errors
+/// All that is wrong with the settings, or that there is no such database.
+pub fn place(
+    options: &TokenOptions,
+    variable: impl Fn(&str) -> Option<String>,
+    read: impl Fn(&str) -> std::io::Result<String>,
+) -> anyhow::Result<Place> {
+    let flags = [
+        ("config", options.config.clone()),
+        ("database-url", options.database_url.clone()),
+        ("token-key-file", options.token_key_file.clone()),
+    ];
+    let settings = config::settings(&flags, variable, read).map_err(|errors| listed(&errors))?;
+    let mut errors = Errors(Vec::new());
+    let Some(database) = config::database(&settings, &mut errors) else {
+        return Err(listed(&errors.0));
+    };
+    let place = Place { key_file: AccessConfig::key_file(&settings, &database), database };
+    let path = place.path();
+    let is_there = path.try_exists().with_context(|| format!("cannot look at {}", path.display()))?;
+    anyhow::ensure!(
+        is_there,
+        "there is no database {}: give the --config or --database-url of umbra serve, which makes it at its first start",
+        path.display()
+    );
+    Ok(place)
+}
+
+impl Place {
+    /// The database's file, from the root on where that can be told.
+    pub fn path(&self) -> PathBuf {
+        let path = self.database.path();
+        std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+    }
+}
+
+fn listed(errors: &[SettingError]) -> anyhow::Error {
+    anyhow::Error::msg(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
 /// Does what was asked, on the database of a server that does not run. What it has to say is for standard output.
 ///
 /// # Errors
 /// Why not; nothing was changed then.
-pub async fn run(
-    options: &TokenOptions,
-    variable: impl Fn(&str) -> Option<String>,
-) -> anyhow::Result<String> {
-    let flags =
-        [("database-url", options.database_url.clone()), ("token-key-file", options.token_key_file.clone())];
-    let settings = Settings::new(&flags, variable);
-    let url = settings
-        .get("database-url")
-        .map_or_else(|| super::config::DEFAULT_DATABASE_URL.to_owned(), |given| given.text);
-    let database = DatabaseUrl::parse(&url).map_err(anyhow::Error::msg).context("--database-url")?;
-    let key_file = AccessConfig::key_file(&settings, &database);
+pub async fn run(options: &TokenOptions, place: Place) -> anyhow::Result<String> {
+    let Place { database, key_file } = place;
     let metrics = StoreMetrics::register(&mut Registry::default());
     let opened = Store::open(&database, random::bytes()?, policies::admit, metrics).await;
     let store = opened.map_err(|error| match error {

@@ -12,10 +12,22 @@ const PORTS: [&str; 2] = ["--listen-api=127.0.0.1:0", "--listen-xds=127.0.0.1:0"
 
 /// Runs `umbra token` in a folder: its exit code, and what it said to standard output and to standard error.
 fn token(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    token_in(folder, arguments, &[])
+}
+
+/// With these variables.
+fn token_in(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_umbra"));
     let command = command.arg("token").args(arguments).current_dir(folder).env_clear();
+    let command = command.envs(variables.iter().copied());
     let Output { status, stdout, stderr } = command.output().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+/// What a first start leaves, also one that says that nobody could come in.
+fn made_by_serve(folder: &Path, more: &[&str]) {
+    let (code, log) = run(folder, &[&PORTS[..], more].concat());
+    assert!(code == Some(1) && log.contains("or make one first with  umbra token create"), "{log}");
 }
 
 async fn role(api: &Api, token: &str) -> Option<String> {
@@ -32,6 +44,7 @@ fn end(umbra: Umbra) -> String {
 #[tokio::test]
 async fn tokens_of_a_server_that_does_not_run() {
     let folder = folder();
+    made_by_serve(folder.path(), &[]);
     let (code, text, _) = token(folder.path(), &["create", "--role", "admin"]);
     let admin = text.trim().to_owned();
     assert_eq!((code, admin.starts_with("umbra_"), text.lines().count()), (Some(0), true, 1));
@@ -76,6 +89,45 @@ async fn tokens_of_a_server_that_does_not_run() {
     assert_eq!(token(folder.path(), &["revoke", "--all"]).0, Some(0));
     let (code, listed, _) = token(folder.path(), &["list"]);
     assert_eq!((code, listed.trim()), (Some(0), ""));
+}
+
+/// Once, the file was not looked at: the token was good for a database that was made for it, and for no server.
+#[tokio::test]
+async fn a_token_goes_where_the_server_looks() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("state")).unwrap();
+    let settings =
+        "database-url = \"sqlite://state/own.db\"\ntoken-key-file = \"own.key\"\nlog-format = \"json\"\n";
+    std::fs::write(folder.path().join("umbra.toml"), settings).unwrap();
+    let by_file = ["create", "--role=admin", "--config=umbra.toml"];
+    let (code, text, said) = token(folder.path(), &by_file);
+    assert_eq!((code, text.as_str()), (Some(1), ""));
+    assert!(said.contains("there is no database") && said.contains("state/own.db"), "{said}");
+    let (code, _, said) = token(folder.path(), &["create", "--role=admin"]);
+    assert!(code == Some(1) && said.contains("there is no database"), "{said}");
+    assert_eq!(std::fs::read_dir(folder.path().join("state")).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing was made");
+
+    made_by_serve(folder.path(), &["--config=umbra.toml"]);
+    let (code, text, said) = token(folder.path(), &by_file);
+    assert_eq!(code, Some(0), "{said}");
+    let own = folder.path().join("state/own.db");
+    assert_eq!(said, format!("umbra: the database is {}\n", own.display()));
+    let variable = [("UMBRA_CONFIG", "umbra.toml")];
+    let (_, listed, _) = token_in(folder.path(), &["list"], &variable);
+    assert_eq!(listed.lines().count(), 1, "{listed}");
+    let umbra = Umbra::start_with(folder.path(), &["--config=umbra.toml"]);
+    assert_eq!(role(&umbra.api(), text.trim()).await.as_deref(), Some("admin"));
+    end(umbra);
+
+    std::fs::write(folder.path().join("umbra.toml"), "database-url = \"own.db\"\n").unwrap();
+    let (code, _, said) = token_in(folder.path(), &["list"], &variable);
+    assert!(
+        code == Some(1) && said.contains("database-url in umbra.toml: \"own.db\" is not a database"),
+        "{said}"
+    );
+    let (code, _, said) = token(folder.path(), &["list", "--config=none.toml"]);
+    assert!(code == Some(1) && said.contains("--config: cannot read none.toml"), "{said}");
 }
 
 #[tokio::test]
