@@ -30,7 +30,8 @@ Exit codes:
   1  the answer is no: a manifest is invalid, a name is unknown, the control plane refused the change,
      or nodes did not follow in time
   3  verdicts only: there is not enough evidence yet
-  2  it could not be tried: wrong usage, an unreadable file, no connection, no permission, a server's failure";
+  2  it could not be tried: wrong usage, an unreadable file, no connection, no permission, too many requests,
+     a server's failure";
 
 const ANALYZE_HELP: &str = "\
 One line for each pair, as JSON; `shadow` is null where there was no answer, or has an `outcome` that says why;
@@ -274,7 +275,7 @@ pub(crate) enum Command {
     /// Compare two files as a shadow's bodies are compared: JSON by structure, text by lines, anything else by bytes; or
     /// manifests with what the control plane has
     #[command(
-        after_help = "`-` is standard input. Exit codes: 0 the same, 1 different, 2 unreadable.\n\nExamples:\n  umbractl diff -f shadow.yaml\n  umbractl diff old.json new.json\n  umbractl diff old.json new.json --ignore '$..updatedAt' --unordered '$.items' --tolerance '$.price=0.01' -o json"
+        after_help = "`-` is standard input. Exit codes: 0 the same, 1 different, or manifests that are invalid, 2 it could not be tried.\n\nExamples:\n  umbractl diff -f shadow.yaml\n  umbractl diff old.json new.json\n  umbractl diff old.json new.json --ignore '$..updatedAt' --unordered '$.items' --tolerance '$.price=0.01' -o json"
     )]
     Diff(DiffArgs),
     /// Report on recorded pairs, and say whether the shadow may go live, without a control plane

@@ -108,11 +108,16 @@ impl From<Error> for Failure {
     }
 }
 
-/// A control plane that understood and said no is an answer; everything else is not.
+/// A control plane that understood and said no is an answer; everything else is not: who does not get in, is at the
+/// wrong door, or was too slow or too fast, was told nothing about what was asked.
 fn code_of(error: &Error) -> u8 {
     match error {
         Error::Problem { status, .. } => match *status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::REQUEST_TIMEOUT => ERROR,
+            StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::MISDIRECTED_REQUEST
+            | StatusCode::REQUEST_TIMEOUT
+            | StatusCode::TOO_MANY_REQUESTS => ERROR,
             status if status.is_client_error() => NO,
             _ => ERROR,
         },

@@ -87,6 +87,16 @@ fn an_export_is_checked_without_a_control_plane() {
     offline(folder.path(), &["audit", "verify"]).exits(2);
 }
 
+/// Once, 1: the trail was tampered with.
+#[test]
+fn a_refusal_says_nothing_about_the_trail() {
+    for status in [400, 404, 410, 421, 429, 503] {
+        let fake = Fake::new(move |_| Answer::problem(status, "title", "not now", &json!([])));
+        let run = against(&fake, &["audit", "verify"]).exits(2);
+        assert!(run.stderr.contains("not now") && run.stdout.is_empty(), "{}", run.seen());
+    }
+}
+
 #[test]
 fn rows_are_filtered_by_the_control_plane() {
     let fake = Fake::new(|_| {

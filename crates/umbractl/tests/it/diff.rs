@@ -66,7 +66,11 @@ fn it_is_two_bodies_or_manifests() {
         against(&fake, wrong).exits(2);
     }
     with_stdin(&fake, &["diff", "-f", "-"], &MANIFESTS.replace("percent: 5\n", "percent: 500\n")).exits(1);
-    let down = Fake::new(|_| Answer::problem(503, "unavailable", "the database is locked", &json!([])));
-    let run = with_stdin(&down, &["diff", "-f", "-"], MANIFESTS).exits(2);
-    assert!(run.stderr.contains("the database is locked"), "{}", run.stderr);
+    // Whatever the refusal is: nothing was compared.
+    for status in [400, 409, 421, 429, 503] {
+        let refuses =
+            Fake::new(move |_| Answer::problem(status, "title", "the database is locked", &json!([])));
+        let run = with_stdin(&refuses, &["diff", "-f", "-"], MANIFESTS).exits(2);
+        assert!(run.stderr.contains("the database is locked"), "{}", run.stderr);
+    }
 }

@@ -72,9 +72,9 @@ fn an_unknown_name_suggests_near_ones() {
 
 #[test]
 fn exit_codes_tell_a_no_from_a_failure() {
-    for (status, code) in
-        [(400, 1), (404, 1), (409, 1), (412, 1), (422, 1), (401, 2), (403, 2), (500, 2), (503, 2)]
-    {
+    let no = [400, 404, 409, 412, 422].map(|status| (status, 1));
+    let failures = [401, 403, 408, 421, 429, 500, 503].map(|status| (status, 2));
+    for (status, code) in no.into_iter().chain(failures) {
         let fake = Fake::new(move |_| Answer::problem(status, "title", "detail", &json!([])));
         let stderr = said(&fake, &["valve", "x", "5"], code);
         assert!(stderr.contains("refused: detail"), "{stderr}");

@@ -61,7 +61,8 @@ pub(crate) async fn run(
         let before = match client.get(after.kind(), after.name()).await {
             Ok(resource) => Some(resource.without_server_fields()),
             Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => None,
-            Err(error) => return Err(Failure::from(error)),
+            // No refusal says that anything differs.
+            Err(error) => return Err(Failure::from(error).into_error()),
         };
         resources.push(entry(before.as_ref(), after)?);
     }
