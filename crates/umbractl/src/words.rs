@@ -197,6 +197,24 @@ pub(crate) fn count(number: u64, thing: &str) -> String {
     format!("{number} {thing}{plural}")
 }
 
+/// A gate of a verdict and where it stands; what carries it and the ids of pairs that show it have lines of their own.
+pub(crate) fn gate(
+    state: &str,
+    gate: &str,
+    words: &str,
+    carriers: impl IntoIterator<Item = String>,
+    examples: &[String],
+) -> String {
+    let mut text = format!("{state}  {gate}: {words}\n");
+    for carrier in carriers {
+        text += &format!("      {carrier}\n");
+    }
+    if !examples.is_empty() {
+        text += &format!("      such as {}\n", examples.join(", "));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

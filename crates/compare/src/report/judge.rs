@@ -55,6 +55,13 @@ pub struct Carrier {
     pub of: u64,
 }
 
+impl Carrier {
+    /// The field, and the name of the kind in which it differs.
+    pub fn named_field(&self) -> Option<(&str, &str)> {
+        self.field.as_ref().map(|(path, kind)| (path.as_str(), kind.name()))
+    }
+}
+
 /// Judges a report by the gates.
 ///
 /// Where no pair carries a time, `min_duration` counts as met: then its finding has nothing observed.

@@ -1,7 +1,7 @@
 //! Findings as sentences that an operator understands.
 
 use super::Report;
-use super::judge::{Carrier, Finding, Judgement};
+use super::judge::{Finding, Judgement};
 use super::part::Part;
 use crate::outcome::{Outcome, Outcomes};
 use crate::verdict::{Answer, Gate, State};
@@ -99,7 +99,7 @@ pub fn finding(finding: &Finding, report: &Report) -> String {
         words += &format!("; about {} more pairs should settle it", number(more));
     }
     if let Some(first) = finding.carriers.first() {
-        words += &format!("; most of all on {}", name(first));
+        words += &format!("; most of all on {}", name(&first.endpoint, first.named_field()));
     }
     words
 }
@@ -161,15 +161,16 @@ fn counted(outcomes: impl IntoIterator<Item = (Outcome, u64)>) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
-/// An endpoint or field that carries a failed gate: `GET /cart/{id} $.price (type): 400 of 8,000 pairs`.
-pub fn carrier(carrier: &Carrier) -> String {
-    format!("{}: {} of {} pairs", name(carrier), number(carrier.pairs), number(carrier.of))
+/// An endpoint or field that carries a failed gate: `GET /cart/{id} $.price (type): 400 of 8,000 pairs`. A field has the
+/// name of the kind in which it differs.
+pub fn carrier(endpoint: &str, field: Option<(&str, &str)>, pairs: u64, of: u64) -> String {
+    format!("{}: {} of {} pairs", name(endpoint, field), number(pairs), number(of))
 }
 
-fn name(carrier: &Carrier) -> String {
-    match &carrier.field {
-        Some((path, kind)) => format!("{} {path} ({kind})", carrier.endpoint),
-        None => carrier.endpoint.clone(),
+fn name(endpoint: &str, field: Option<(&str, &str)>) -> String {
+    match field {
+        Some((path, kind)) => format!("{endpoint} {path} ({kind})"),
+        None => endpoint.to_owned(),
     }
 }
 

@@ -1,17 +1,19 @@
 //! `umbractl verdict`: may the shadow go live?
 
-use std::{
-    fmt::Write as _,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
+use umbra_compare::report::words::carrier as carried;
 use umbra_resource::Kind;
 
 use super::suggest;
 use crate::{
-    client::{Client, answer::Verdict},
+    client::{
+        Client,
+        answer::{Carrier, Verdict},
+    },
     failure::{Failure, Outcome},
     output::Output,
+    words::gate,
 };
 
 /// How often the control plane is asked again: filters report once a second.
@@ -67,11 +69,11 @@ fn text(verdict: &Verdict) -> String {
     let mut text = format!("{}: {}\n\n", verdict.verdict, verdict.summary);
     for reason in &verdict.reasons {
         let state = if reason.state == "fail" { "FAIL" } else { &reason.state };
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "{state}  {}: {}", reason.gate, reason.words);
-        if !reason.examples.is_empty() {
-            let _ = writeln!(text, "      such as {}", reason.examples.join(", "));
-        }
+        let carriers = reason.carriers.iter().map(|carrier| {
+            let Carrier { endpoint, field, kind, pairs, of } = carrier;
+            carried(endpoint, field.as_deref().zip(kind.as_deref()), *pairs, *of)
+        });
+        text += &gate(state, &reason.gate, &reason.words, carriers, &reason.examples);
     }
     text
 }

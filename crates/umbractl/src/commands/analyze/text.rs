@@ -11,7 +11,7 @@ use umbra_compare::{
     verdict::State,
 };
 
-use crate::output::table;
+use crate::{output::table, words::gate};
 
 /// So many endpoints and fields are shown; JSON has all of them.
 const SHOWN: usize = 10;
@@ -33,14 +33,11 @@ fn reason(finding: &Finding, report: &Report) -> String {
         State::Fail => "FAIL",
         State::Open => "open",
     };
-    let mut text = format!("{state}  {}: {}\n", finding.reason.gate.name(), words::finding(finding, report));
-    for carrier in &finding.carriers {
-        text += &format!("      {}\n", words::carrier(carrier));
-    }
-    if !finding.examples.is_empty() {
-        text += &format!("      such as {}\n", finding.examples.join(", "));
-    }
-    text
+    let carriers = finding.carriers.iter();
+    let carriers = carriers
+        .map(|carrier| words::carrier(&carrier.endpoint, carrier.named_field(), carrier.pairs, carrier.of));
+    let words = words::finding(finding, report);
+    gate(state, &finding.reason.gate.name(), &words, carriers, &finding.examples)
 }
 
 fn endpoints(report: &Report) -> String {
