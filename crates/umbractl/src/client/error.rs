@@ -64,6 +64,14 @@ impl Error {
             _ => None,
         }
     }
+
+    /// Whether the same question may be answered a while later, as after a restart.
+    pub(crate) fn may_pass(&self) -> bool {
+        let is_away = matches!(self, Error::Unreachable { .. } | Error::Timeout { .. });
+        let is_busy =
+            |status: StatusCode| status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        is_away || self.status().is_some_and(is_busy)
+    }
 }
 
 /// An error and what caused it, without saying the same twice.

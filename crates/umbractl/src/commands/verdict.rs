@@ -19,7 +19,8 @@ use crate::{
 /// How often the control plane is asked again: filters report once a second.
 const POLL_EVERY: Duration = Duration::from_secs(1);
 
-/// Asks for the verdict; with `wait`, until it is `go` or `no-go`, or that long has passed.
+/// Asks for the verdict; with `wait`, until it is `go` or `no-go`, or that long has passed. A control plane that answered once
+/// and is away for a while has no answer yet.
 ///
 /// # Errors
 /// Where there is no such shadow, or the control plane cannot be asked.
@@ -31,24 +32,33 @@ pub(super) async fn run(
 ) -> Result<Outcome, Failure> {
     let began = Instant::now();
     let limit = wait.unwrap_or_default();
-    let mut has_said = false;
+    let (mut has_answered, mut was_away) = (false, false);
     loop {
-        let verdict = match client.verdict(shadow).await {
-            Ok(verdict) => verdict,
+        let asked = client.verdict(shadow).await;
+        let left = limit.saturating_sub(began.elapsed());
+        match asked {
+            Ok(verdict) => {
+                let outcome = outcome(&verdict)?;
+                if outcome != Outcome::Unsettled || left.is_zero() {
+                    if has_answered {
+                        output.progress("");
+                    }
+                    output.show(&verdict, || text(&verdict))?;
+                    return Ok(outcome);
+                }
+                output.progress(&verdict.summary);
+                (has_answered, was_away) = (true, false);
+            }
+            Err(error) if has_answered && error.may_pass() && !left.is_zero() => {
+                if !was_away {
+                    output.progress("");
+                    output.note(&format!("{error}\nthere is no answer yet; trying again"));
+                }
+                was_away = true;
+            }
             // Whoever asks in a script must not take a misspelt name for a no-go.
             Err(error) => return Err(suggest(client, Kind::Shadow, shadow, error).await.into_error()),
-        };
-        let outcome = outcome(&verdict)?;
-        let left = limit.saturating_sub(began.elapsed());
-        if outcome != Outcome::Unsettled || left.is_zero() {
-            if has_said {
-                output.progress("");
-            }
-            output.show(&verdict, || text(&verdict))?;
-            return Ok(outcome);
         }
-        output.progress(&verdict.summary);
-        has_said = true;
         tokio::time::sleep(POLL_EVERY.min(left)).await;
     }
 }

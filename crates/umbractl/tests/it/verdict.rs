@@ -67,6 +67,50 @@ fn waiting_ends_with_the_time() {
     assert_eq!(fake.lines().len(), 2);
 }
 
+/// Once, the first poll that failed ended a wait of ten minutes.
+#[test]
+fn waiting_goes_on_while_the_control_plane_is_away() {
+    let asked = AtomicUsize::new(0);
+    let fake = Fake::new(move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+        0 => Answer::json(&verdict("not-enough-evidence")),
+        1 => Answer::problem(429, "too many requests", "that is too fast", &json!([])),
+        2 => Answer { status: 502, content_type: "text/html", body: "bad gateway".to_owned() },
+        _ => Answer::json(&verdict("go")),
+    });
+    let run = against(&fake, &["verdict", "checkout-v2", "--wait"]).exits(0);
+    assert_eq!(fake.lines().len(), 4);
+    let said = "the control plane refused: that is too fast (429 Too Many Requests)\nthere is no answer yet; trying again\n";
+    assert_eq!(run.stderr, said, "once, not each time");
+    assert!(run.stdout.starts_with("go: "), "{}", run.seen());
+}
+
+#[test]
+fn waiting_ends_where_the_control_plane_stays_away_or_says_no() {
+    let then = |status: u16| {
+        let asked = AtomicUsize::new(0);
+        Fake::new(move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => Answer::json(&verdict("not-enough-evidence")),
+            _ => Answer::problem(status, "title", "not now", &json!([])),
+        })
+    };
+    let arguments = ["verdict", "checkout-v2", "--wait", "1500ms"];
+    let away = then(503);
+    let run = against(&away, &arguments).exits(2);
+    assert!(away.lines().len() > 1, "{}", run.seen());
+    assert!(
+        run.stderr.ends_with("error: the control plane refused: not now (503 Service Unavailable)\n"),
+        "{}",
+        run.seen()
+    );
+    let revoked = then(401);
+    against(&revoked, &arguments).exits(2);
+    assert_eq!(revoked.lines().len(), 2);
+    // From the start it may be the wrong address.
+    let never = Fake::new(|_| Answer::problem(503, "title", "not now", &json!([])));
+    against(&never, &arguments).exits(2);
+    assert_eq!(never.lines().len(), 1);
+}
+
 #[test]
 fn an_unknown_shadow_is_an_error_with_a_suggestion() {
     let fake = Fake::new(|asked| match asked.line.ends_with("/verdict") {
