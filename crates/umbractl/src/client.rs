@@ -3,7 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod error;
 
-use std::{path::Path, time::Duration};
+use std::{ops::ControlFlow, path::Path, time::Duration};
 
 use reqwest::{
     Certificate, Identity, Method, RequestBuilder, StatusCode, Url,
@@ -199,14 +199,15 @@ impl Client {
         self.fetch(request).await
     }
 
-    /// All rows of the audit trail that fit, oldest first, each as the line that it is, one after the other.
+    /// All rows of the audit trail that fit, oldest first, each as the line that it is, one after the other, until `take` has
+    /// enough.
     ///
     /// # Errors
     /// The control plane's, or the first of `take`.
     pub(crate) async fn audit_export(
         &self,
         filter: &[(&str, &str)],
-        mut take: impl FnMut(&str) -> Result<(), Failure>,
+        mut take: impl FnMut(&str) -> Result<ControlFlow<()>, Failure>,
     ) -> Result<(), Failure> {
         let request = self.request(Method::GET, &["api", "v1", "audit"]);
         let request = request.query(&[("format", "ndjson")]).query(filter).timeout(EXPORT_TIME);
@@ -223,7 +224,11 @@ impl Client {
             let Some(end) = buffer.iter().rposition(|byte| *byte == b'\n') else { continue };
             let rest = buffer.split_off(end + 1);
             let lines = String::from_utf8_lossy(&buffer);
-            lines.lines().try_for_each(&mut take)?;
+            for line in lines.lines() {
+                if take(line)?.is_break() {
+                    return Ok(());
+                }
+            }
             buffer = rest;
         }
         if buffer.is_empty() {

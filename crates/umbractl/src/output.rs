@@ -1,22 +1,29 @@
 //! The only module that prints.
 
+use std::cell::Cell;
+use std::future::pending;
 use std::io::{self, IsTerminal, Write};
+#[cfg(unix)]
+use std::os::fd::AsFd;
 
 use comfy_table::{Table, presets::NOTHING};
 use serde::Serialize;
 use serde_saphyr::ser_options;
+#[cfg(unix)]
+use tokio::{io::Interest, net::unix::pipe::Sender};
 
 use crate::{cli::Format, failure::Failure};
 
 /// Standard output and standard error, in the format that was asked for.
 pub(crate) struct Output {
     format: Format,
+    is_unread: Cell<bool>,
 }
 
 impl Output {
     /// Prints in this format.
     pub(crate) fn new(format: Format) -> Output {
-        Output { format }
+        Output { format, is_unread: Cell::new(false) }
     }
 
     /// The format that was asked for.
@@ -42,15 +49,33 @@ impl Output {
         self.raw(&text)
     }
 
-    /// Prints bytes as they are. A reader that has gone (`| head`) has seen enough: that is no failure.
+    /// Prints bytes as they are. A reader that has gone (`| head`) has seen enough: that is no failure, and no answer.
     pub(crate) fn raw(&self, text: &str) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Failure::error(format!("cannot write to standard output: {error}")))
-            }
-            _ => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.is_unread.set(true),
+            Err(error) => return Err(Failure::error(format!("cannot write to standard output: {error}"))),
+            Ok(()) => {}
         }
+        Ok(())
+    }
+
+    /// Whether the reader was found to have gone: what goes on and on ends then.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.is_unread.get()
+    }
+
+    /// Ends when the reader goes, where the system tells that without anything being printed.
+    pub(crate) async fn unread(&self) {
+        // It is told of a pipe. Of a file it never is.
+        #[cfg(unix)]
+        if let Ok(stdout) = io::stdout().as_fd().try_clone_to_owned()
+            && let Ok(stdout) = Sender::from_owned_fd_unchecked(stdout)
+            && stdout.ready(Interest::ERROR).await.is_ok_and(|ready| ready.is_error())
+        {
+            return;
+        }
+        pending().await
     }
 
     /// Begins anew at the top, if standard output is a terminal and what is shown is for people.

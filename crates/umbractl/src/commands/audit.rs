@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use serde::Serialize;
@@ -63,7 +64,9 @@ pub(super) async fn run(
                         since: None,
                         until: None,
                     };
-                    let asked = connect()?.audit_export(&all.query(), |line| follower.follow(line)).await;
+                    let asked = connect()?
+                        .audit_export(&all.query(), |line| follower.follow(line).map(ControlFlow::Continue))
+                        .await;
                     // No refusal says anything about the trail.
                     asked.map_err(Failure::into_error)?;
                 }
@@ -72,7 +75,11 @@ pub(super) async fn run(
         }
         None if args.export => {
             let query = args.filter.query();
-            connect()?.audit_export(&query, |line| output.raw(&format!("{line}\n"))).await?;
+            let print = |line: &str| {
+                output.raw(&format!("{line}\n"))?;
+                Ok(if output.is_unread() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            };
+            connect()?.audit_export(&query, print).await?;
             Ok(Outcome::Yes)
         }
         None => rows(&connect()?, args, output).await,

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use umbra_resource::{Kind, Resource};
 
 use super::get::node_table;
@@ -12,7 +13,7 @@ use crate::{
         answer::{Board, Nodes, Version},
     },
     failure::{Failure, Outcome},
-    output::{self, Output, table},
+    output::{Output, table},
     words::{self, count},
 };
 
@@ -64,16 +65,17 @@ pub(super) async fn run(client: &Client, output: &Output) -> Result<Outcome, Fai
     Ok(Outcome::Yes)
 }
 
-/// Shows them again whenever they changed, until somebody interrupts it. A control plane that is away for a while is waited
-/// for.
+/// Shows them again whenever they changed, until somebody interrupts it or nobody reads it any more. A control plane that is
+/// away for a while is waited for.
 pub(super) async fn watch(client: &Client, every: Duration, output: &Output) -> Result<Outcome, Failure> {
     let mut shown = None;
     let mut was_away = false;
+    let unread = output.unread();
+    tokio::pin!(unread);
     loop {
         match look(client).await {
             Ok(status) => {
-                // What is shown of time goes on by itself, and is no change.
-                let now = output::json(&status)?;
+                let now = settled(&status)?;
                 if was_away || shown.as_ref() != Some(&now) {
                     output.afresh()?;
                     output.show(&status, || text(&status, SystemTime::now()))?;
@@ -93,8 +95,32 @@ pub(super) async fn watch(client: &Client, every: Duration, output: &Output) -> 
                 was_away = true;
             }
         }
-        tokio::time::sleep(every).await;
+        if output.is_unread() {
+            return Ok(Outcome::Yes);
+        }
+        tokio::select! {
+            () = &mut unread => return Ok(Outcome::Yes),
+            () = tokio::time::sleep(every) => {}
+        }
     }
+}
+
+/// A status without what goes on by itself, and is no change: times of reports, and the requests that they count.
+fn settled(status: &Status) -> Result<Value, Failure> {
+    let written = serde_json::to_value(status);
+    let mut settled = written.map_err(|error| Failure::error(format!("cannot write JSON: {error}")))?;
+    for node in objects(settled.pointer_mut("/nodes/items")) {
+        node.remove("last_seen");
+        for worker in objects(node.get_mut("workers")) {
+            worker.remove("reported_at");
+            worker.remove("requests");
+        }
+    }
+    Ok(settled)
+}
+
+fn objects(list: Option<&mut Value>) -> impl Iterator<Item = &mut Map<String, Value>> {
+    list.and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut)
 }
 
 async fn look(client: &Client) -> Result<Status, Failure> {

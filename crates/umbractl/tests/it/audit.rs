@@ -1,10 +1,15 @@
 //! `umbractl audit`: rows, exports, and the chain.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use umbra_audit::{Chain, Line};
 
 use crate::fake::{Answer, Fake};
-use crate::run::{against, offline};
+use crate::run::{against, binary, offline};
 
 /// An export of four changes, as a control plane writes it.
 fn export() -> Vec<String> {
@@ -95,6 +100,33 @@ fn a_refusal_says_nothing_about_the_trail() {
         let run = against(&fake, &["audit", "verify"]).exits(2);
         assert!(run.stderr.contains("not now") && run.stdout.is_empty(), "{}", run.seen());
     }
+}
+
+/// Once, all of it was fetched for nobody.
+#[test]
+fn an_export_ends_when_nobody_reads_it() {
+    const MANY: usize = 2_000;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = listener.local_addr().unwrap().to_string();
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]).unwrap();
+        let head = "HTTP/1.1 200 x\r\ncontent-type: application/x-ndjson\r\nconnection: close\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        let taken = (0..MANY).take_while(|_| {
+            std::thread::sleep(Duration::from_millis(5));
+            stream.write_all(b"{}\n").is_ok()
+        });
+        taken.count()
+    });
+    let mut command = binary();
+    let mut child =
+        command.args(["audit", "--export", "--server", &server]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert_eq!((first.as_str(), child.wait().unwrap().code()), ("{}\n", Some(0)));
+    let taken = serving.join().unwrap();
+    assert!(taken < MANY, "{taken}");
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -89,6 +91,62 @@ fn a_status_that_is_watched_is_shown_again_when_it_changes() {
     for (revision, line) in seen.iter().enumerate() {
         assert!(line.contains(&format!(", revision {revision}: ")), "{line}");
     }
+}
+
+/// Once, each report of a worker was a change.
+#[test]
+fn a_watched_status_is_not_shown_again_for_reports_alone() {
+    let looks = Arc::new(AtomicU64::new(0));
+    let looked = Arc::clone(&looks);
+    let fake = Fake::new(move |asked| match asked.line.as_str() {
+        "GET /api/v1/nodes" => {
+            let look = looked.fetch_add(1, Ordering::SeqCst);
+            let mut nodes = nodes();
+            let at = format!("2030-01-01T00:00:{:02}Z", look % 60);
+            let node = &mut nodes["items"][0];
+            node["last_seen"] = json!(at);
+            node["workers"][0]["reported_at"] = json!(at);
+            node["workers"][0]["requests"] = json!(look);
+            // It changes once, long after.
+            node["workers"][0]["state"] = json!(if look < 20 { "SYNCED" } else { "SILENT" });
+            Answer::json(&nodes)
+        }
+        _ => mesh(asked),
+    });
+    for format in ["table", "json"] {
+        looks.store(0, Ordering::SeqCst);
+        let mut command = binary();
+        command.args(["status", "--watch", "10ms", "-o", format]).env("UMBRA_SERVER", fake.url());
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let begins = |line: &String| line.starts_with("umbra ") || line == "{";
+        let begun = lines.filter(begins).take(2).count();
+        assert_eq!((begun, looks.load(Ordering::SeqCst) > 20), (2, true), "{format}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+/// Once, it went on for as long as nobody killed it.
+#[test]
+fn a_watched_status_ends_when_nobody_reads_it() {
+    let fake = Fake::new(mesh);
+    let mut command = binary();
+    command.args(["status", "--watch", "10ms"]).env("UMBRA_SERVER", fake.url()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.starts_with("umbra "), "{first}");
+    let began = Instant::now();
+    // What is shown never changes: nothing more is printed that could fail.
+    let ended = loop {
+        match child.try_wait().unwrap() {
+            None if began.elapsed() < Duration::from_secs(10) => std::thread::sleep(Duration::from_millis(5)),
+            ended => break ended,
+        }
+    };
+    child.kill().unwrap();
+    assert_eq!(ended.and_then(|status| status.code()), Some(0));
 }
 
 #[test]
