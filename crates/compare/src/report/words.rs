@@ -174,9 +174,15 @@ fn name(endpoint: &str, field: Option<(&str, &str)>) -> String {
     }
 }
 
-/// A share as `1.2 %`, to three digits at most.
+/// A share as `1.2 %`, to three digits at most. What is not quite all is cut off: `100 %` would say that it is all.
 pub fn percent(share: f64) -> String {
-    format!("{} %", digits(share * 100.0))
+    let rounded = digits(share * 100.0);
+    let text = match rounded.as_str() {
+        "100" if share < 1.0 => "99.9",
+        "-100" if share > -1.0 => "-99.9",
+        text => text,
+    };
+    format!("{text} %")
 }
 
 /// A number to three significant digits; whole numbers in full, no zeros at the end, never an exponent.
@@ -240,7 +246,20 @@ mod tests {
         ] {
             assert_eq!(digits(value), text, "{value}");
         }
-        assert_eq!(percent(0.012), "1.2 %");
+        for (share, text) in [
+            (0.012, "1.2 %"),
+            (0.9994, "99.9 %"),
+            // 4 of 10,000 are not among them.
+            (0.9996, "99.9 %"),
+            (-0.9996, "-99.9 %"),
+            (1.0, "100 %"),
+            (-1.0, "-100 %"),
+            (1.000_1, "100 %"),
+            // Ten decimals would say no more than none.
+            (1e-10, "0 %"),
+        ] {
+            assert_eq!(percent(share), text, "{share}");
+        }
         assert_eq!(
             [number(0), number(999), number(1_000), number(1_234_567)],
             ["0", "999", "1,000", "1,234,567"]
