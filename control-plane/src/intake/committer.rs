@@ -90,7 +90,8 @@ pub struct Committer {
     rates: Arc<Mutex<Rates>>,
     /// **Invariant:** what is in these three is what is on disk, but for the transaction that is under way.
     sequences: HashMap<u64, u64>,
-    windows: HashMap<WindowKey, Numbers>,
+    /// `None` for one that cannot be read: it is left as it is, and not counted in.
+    windows: HashMap<WindowKey, Option<Numbers>>,
     endpoints: HashMap<(String, u64), HashSet<String>>,
 }
 
@@ -201,7 +202,8 @@ impl Committer {
             }
         }
         if counted > 0 {
-            let windows = touched.iter().filter_map(|key| Some((key, self.windows.get(key)?))).collect();
+            let windows =
+                touched.iter().filter_map(|key| Some((key, self.windows.get(key)?.as_ref()?))).collect();
             self.telemetry.commit(&Batch { sequences, windows, pairs, now_ms }).await?;
         }
         let mut all = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
@@ -236,7 +238,7 @@ impl Committer {
         let started_ms = at_ms.saturating_sub(took_ms.min(self.retention.fine_ms));
         for span in Span::ALL {
             let key = key(&part.shadow, part.epoch, span, at_ms, None);
-            if let Numbers::Traffic(traffic) = self.window(&key).await? {
+            if let Some(Numbers::Traffic(traffic)) = self.window(&key).await? {
                 traffic.add(&part.report, started_ms, at_ms);
             }
             touched.insert(key);
@@ -245,7 +247,7 @@ impl Committer {
             let endpoint = self.endpoint(&part.shadow, part.epoch, endpoint).await?;
             for span in Span::ALL {
                 let key = key(&part.shadow, part.epoch, span, at_ms, Some(&endpoint));
-                if let Numbers::Tally(tally) = self.window(&key).await? {
+                if let Some(Numbers::Tally(tally)) = self.window(&key).await? {
                     tally.add(report);
                 }
                 touched.insert(key);
@@ -266,7 +268,7 @@ impl Committer {
         let endpoint = self.endpoint(shadow, *epoch, endpoint).await?;
         for span in Span::ALL {
             let key = key(shadow, *epoch, span, at_ms, Some(&endpoint));
-            if let Numbers::Tally(tally) = self.window(&key).await? {
+            if let Some(Numbers::Tally(tally)) = self.window(&key).await? {
                 tally.examine(id, examined);
             }
             touched.insert(key);
@@ -279,18 +281,24 @@ impl Committer {
         at_ms.clamp(now_ms.saturating_sub(self.retention.fine_ms), now_ms)
     }
 
-    /// The numbers of a window, to be added to.
-    async fn window(&mut self, key: &WindowKey) -> Result<&mut Numbers, StoreError> {
+    /// The numbers of a window, to be added to. `None` if they cannot be read: that is no reason to refuse the reports of
+    /// others, and a worker that is refused sends the same again.
+    async fn window(&mut self, key: &WindowKey) -> Result<Option<&mut Numbers>, StoreError> {
         if !self.windows.contains_key(key) {
-            let numbers = match self.telemetry.window(key).await? {
-                Some(numbers) => numbers,
-                None if key.endpoint.is_none() => Numbers::Traffic(Traffic::default()),
-                None => Numbers::Tally(Box::<Tally>::default()),
+            let numbers = match self.telemetry.window(key).await {
+                Ok(Some(numbers)) => Some(numbers),
+                Ok(None) if key.endpoint.is_none() => Some(Numbers::Traffic(Traffic::default())),
+                Ok(None) => Some(Numbers::Tally(Box::<Tally>::default())),
+                Err(error @ StoreError::Row { .. }) => {
+                    let WindowKey { shadow, epoch, span, start_ms, endpoint } = key;
+                    error!(shadow, epoch, ?span, start_ms, endpoint, %error, "numbers are not counted in");
+                    None
+                }
+                Err(error) => return Err(error),
             };
             self.windows.insert(key.clone(), numbers);
         }
-        let missing = || StoreError::Row { row: "a tally".to_owned(), detail: "it is gone".to_owned() };
-        self.windows.get_mut(key).ok_or_else(missing)
+        Ok(self.windows.get_mut(key).and_then(Option::as_mut))
     }
 
     /// The endpoint, or the one that stands for all that are too many.

@@ -11,7 +11,7 @@ use umbra_policy::pair::PairId;
 use umbra_wire::proto::telemetry::v1 as proto;
 use umbra_wire::telemetry::answer::{SampledAnswer, SampledPair};
 use umbra_wire::telemetry::{
-    EndpointReport, MAX_COUNT, MAX_REPORT_BYTES, Report, ReportError, ShadowReport, decode, encode,
+    EndpointReport, MAX_COUNT, MAX_REPORT_BYTES, Report, ReportError, ShadowReport, checked, decode, encode,
 };
 
 /// A report as a worker makes it.
@@ -118,6 +118,41 @@ proptest! {
             sum.control_errors += other.control_errors;
             for (statuses, count) in other.statuses {
                 *sum.statuses.entry(statuses).or_default() += count;
+            }
+        }
+        prop_assert_eq!(EndpointReport::of_proto(&sum.to_proto("x")).unwrap(), sum);
+    }
+
+    /// What a worker may say is no more than what can be read of the sum.
+    #[test]
+    fn sums_of_whatever_is_taken_come_back_as_they_were(
+        moments in prop::collection::vec(
+            (1..4_u64, prop_oneof![Just(-64.0), Just(64.0), -64.0..=64.0_f64], prop_oneof![Just(0.0), Just(1.0), 0.0..=1.0_f64], any::<bool>()),
+            1..40,
+        ),
+    ) {
+        let mut sum = EndpointReport::default();
+        for (count, mean, spread, is_wide) in moments {
+            let most = if is_wide { 4.0 * 64.0 * 64.0 } else { 64.0 * 64.0 - mean * mean };
+            let sum_of_squares = count as f64 * most * spread;
+            let moments = proto::Moments { count, mean, sum_of_squares };
+            let pairs = count;
+            let endpoint = proto::EndpointReport {
+                endpoint: "x".to_owned(),
+                pairs,
+                log_latency_ratio: Some(moments),
+                ..proto::EndpointReport::default()
+            };
+            let shadow = proto::ShadowReport { shadow: "a".to_owned(), endpoints: vec![endpoint], ..proto::ShadowReport::default() };
+            let message = proto::ReportRequest {
+                node_id: "node".to_owned(),
+                instance: 1,
+                sequence: 1,
+                shadows: vec![shadow],
+                ..proto::ReportRequest::default()
+            };
+            if let Ok(report) = checked(message) {
+                sum.evidence.merge(&report.shadows["a"].endpoints["x"].evidence);
             }
         }
         prop_assert_eq!(EndpointReport::of_proto(&sum.to_proto("x")).unwrap(), sum);
@@ -251,6 +286,17 @@ fn every_bad_field_is_named() {
         ),
         (
             |m| endpoint(m).log_latency_ratio.as_mut().unwrap().sum_of_squares = -1.0,
+            "shadows[0].endpoints[0].log_latency_ratio.sum_of_squares: cannot be",
+        ),
+        (
+            |m| {
+                let (mean, sum_of_squares) = (-63.0, 4.0 * (64.0 * 64.0 - 63.0 * 63.0) + 1.0);
+                endpoint(m).log_latency_ratio = Some(proto::Moments { count: 4, mean, sum_of_squares });
+            },
+            "shadows[0].endpoints[0].log_latency_ratio.sum_of_squares: cannot be",
+        ),
+        (
+            |m| endpoint(m).log_latency_ratio.as_mut().unwrap().count = 1,
             "shadows[0].endpoints[0].log_latency_ratio.sum_of_squares: cannot be",
         ),
         (|m| endpoint(m).control_errors = 6, "shadows[0].endpoints[0].control_errors: is more than 5"),

@@ -5,19 +5,22 @@ use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
+use umbra_compare::confidence::mean::Moments;
 use umbra_control_plane::intake::committer::{Committer, Pair, Part, Prepared, no_later};
 use umbra_control_plane::intake::metrics::IntakeMetrics;
 use umbra_control_plane::model::audit::Origin;
 use umbra_control_plane::model::command::{Command, Precondition};
 use umbra_control_plane::model::window::{Span, Stretch, cover};
+use umbra_control_plane::store::error::StoreError;
 use umbra_control_plane::store::metrics::StoreMetrics;
 use umbra_control_plane::store::pairs::{NewPair, PairQuery};
 use umbra_control_plane::store::telemetry::{Retention, Telemetry};
 use umbra_control_plane::store::{DatabaseUrl, Store};
 use umbra_resource::Kind;
+use umbra_wire::telemetry::{decode, encode};
 
 use super::report;
-use crate::support::{CHECKOUT, database, folder};
+use crate::support::{CHECKOUT, database, folder, sql};
 
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
@@ -56,7 +59,7 @@ struct Bench {
     committer: Committer,
     retention: Retention,
     store: Store,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 async fn bench(retention: Retention) -> Bench {
@@ -67,7 +70,7 @@ async fn bench(retention: Retention) -> Bench {
     let telemetry = store.telemetry();
     let metrics = IntakeMetrics::register(&mut registry);
     let committer = Committer::new(telemetry.clone(), retention, metrics, Arc::default());
-    Bench { telemetry, committer, retention, store, _folder: folder }
+    Bench { telemetry, committer, retention, store, folder }
 }
 
 impl Bench {
@@ -212,6 +215,54 @@ async fn evidence_that_began_anew_is_not_kept() {
         let sum = bench.telemetry.sum("checkout-v2", epoch, &[ALL]).await.unwrap();
         assert_eq!(sum.traffic.mirrored, expected, "{epoch}");
     }
+}
+
+/// Ratios as far apart as a report may have them: no worker sees them, and whoever may report may invent them.
+#[tokio::test]
+async fn whatever_is_taken_can_be_read_when_it_is_added_up() {
+    let mut bench = bench(Retention::default()).await;
+    let mut taken = 0;
+    let cases = [(-64.0, 163_840.0), (64.0, 163_840.0), (-64.0, 0.0), (64.0, 0.0), (0.0, 40_960.0)];
+    for (sequence, (mean, sum_of_squares)) in (1..).zip(cases) {
+        let mut sent = report(1, sequence, 10);
+        let shadow = sent.shadows.get_mut("checkout-v2").unwrap();
+        let endpoint = shadow.endpoints.get_mut("GET /cart/{id}").unwrap();
+        endpoint.evidence.log_latency_ratio = Moments { count: 10, mean, sum_of_squares };
+        let Ok(mut sent) = decode(&encode(&sent)) else { continue };
+        let mut prepared = prepared(sequence, START, Vec::new());
+        prepared.parts[0].report = sent.shadows.remove("checkout-v2").unwrap();
+        bench.committer.commit(vec![prepared], START).await;
+        taken += 1;
+        assert_eq!(bench.mirrored(&[ALL]).await, taken * 10, "{mean} and {sum_of_squares}");
+    }
+    assert_eq!(taken, 3);
+}
+
+#[tokio::test]
+async fn numbers_that_cannot_be_read_do_not_stop_those_of_others() {
+    let mut bench = bench(Retention::default()).await;
+    bench.committer.commit(vec![prepared(1, START, Vec::new())], START).await;
+    sql(bench.folder.path(), "UPDATE tally SET numbers = x'ff' WHERE endpoint <> ''").await;
+    // After a restart it remembers none of them.
+    let metrics = IntakeMetrics::register(&mut Registry::default());
+    bench.committer = Committer::new(bench.telemetry.clone(), bench.retention, metrics, Arc::default());
+    let mut reports = Vec::new();
+    let mut answers = Vec::new();
+    for (instance, shadow) in [(1, "checkout-v2"), (2, "another")] {
+        let (reply, answer) = oneshot::channel();
+        let mut prepared = Prepared { reply, ..prepared_by(instance, 2, START, Vec::new()) };
+        prepared.parts[0].shadow = shadow.to_owned();
+        reports.push(prepared);
+        answers.push(answer);
+    }
+    bench.committer.commit(reports, START).await;
+    for answer in answers {
+        assert_eq!(answer.await.unwrap(), Ok(2));
+    }
+    let another = bench.telemetry.sum("another", 3, &[ALL]).await.unwrap();
+    assert_eq!(another.endpoints["GET /cart/{id}"].numbers.evidence.pairs, 10);
+    let damaged = bench.telemetry.sum("checkout-v2", 3, &[ALL]).await.unwrap_err();
+    assert!(matches!(damaged, StoreError::Row { .. }), "{damaged}");
 }
 
 /// Ids of workers are random, and whoever may report may invent them.

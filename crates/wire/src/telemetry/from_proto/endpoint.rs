@@ -16,12 +16,19 @@ use crate::telemetry::{EndpointReport, MAX_COUNT, MAX_STATUSES, histogram};
 pub(super) struct Bounds {
     count: u64,
     statuses: usize,
+    /// Of the logarithms of ratios, the mean of their squares: of two that keep to it, the sum does too.
+    mean_square: f64,
 }
 
 /// What one worker can have counted.
-pub(super) const ONE_REPORT: Bounds = Bounds { count: MAX_COUNT, statuses: MAX_STATUSES };
-/// What any number of workers can have counted.
-pub(super) const ANY_SUM: Bounds = Bounds { count: i64::MAX.unsigned_abs(), statuses: usize::MAX };
+pub(super) const ONE_REPORT: Bounds =
+    Bounds { count: MAX_COUNT, statuses: MAX_STATUSES, mean_square: MAX_LOG_RATIO * MAX_LOG_RATIO };
+/// What any number of workers can have counted. A sum is rounded with every report, which must not make it unreadable.
+pub(super) const ANY_SUM: Bounds = Bounds {
+    count: i64::MAX.unsigned_abs(),
+    statuses: usize::MAX,
+    mean_square: 8.0 * MAX_LOG_RATIO * MAX_LOG_RATIO,
+};
 
 /// The largest logarithm of a ratio of two latencies that can be: of an hour to a nanosecond it is below 30.
 const MAX_LOG_RATIO: f64 = 64.0;
@@ -52,7 +59,13 @@ pub(super) fn endpoint(
         },
         primary_latency: latency(&message.primary_latency, pairs, at.field("primary_latency"), errors)?,
         shadow_latency: latency(&message.shadow_latency, pairs, at.field("shadow_latency"), errors)?,
-        log_latency_ratio: moments(message.log_latency_ratio, pairs, at.field("log_latency_ratio"), errors),
+        log_latency_ratio: moments(
+            message.log_latency_ratio,
+            pairs,
+            at.field("log_latency_ratio"),
+            bounds,
+            errors,
+        ),
     };
     if evidence.primary_latency.count() != evidence.shadow_latency.count() {
         errors.add(at.field("shadow_latency"), "must count as many as primary_latency");
@@ -128,17 +141,22 @@ fn latency(
     }
 }
 
-fn moments(message: Option<proto::Moments>, pairs: u64, at: At<'_>, errors: &mut Errors) -> Moments {
+fn moments(
+    message: Option<proto::Moments>,
+    pairs: u64,
+    at: At<'_>,
+    bounds: &Bounds,
+    errors: &mut Errors,
+) -> Moments {
     let proto::Moments { count, mean, sum_of_squares } = message.unwrap_or_default();
     if count > pairs {
         errors.add(at.field("count"), "is more than pairs");
     }
+    let most = count as f64 * (bounds.mean_square - mean * mean);
     // What is not a number is in no range.
     if !(-MAX_LOG_RATIO..=MAX_LOG_RATIO).contains(&mean) || (count == 0 && mean != 0.0) {
         errors.add(at.field("mean"), "cannot be");
-    }
-    let most = count as f64 * (2.0 * MAX_LOG_RATIO) * (2.0 * MAX_LOG_RATIO);
-    if !(0.0..=most).contains(&sum_of_squares) {
+    } else if !(0.0..=most).contains(&sum_of_squares) || (count == 1 && sum_of_squares != 0.0) {
         errors.add(at.field("sum_of_squares"), "cannot be");
     }
     Moments { count, mean, sum_of_squares }
