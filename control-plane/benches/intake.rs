@@ -81,6 +81,7 @@ async fn reports(encoded: &[Vec<u8>]) -> (Duration, u64) {
             let parts = report.shadows.into_iter().map(|(shadow, report)| Part {
                 shadow,
                 epoch: 1,
+                began_ms: 0,
                 started_ms: now_ms - 1_000,
                 ended_ms: now_ms,
                 report,

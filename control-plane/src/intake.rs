@@ -27,7 +27,7 @@ use crate::intake::allowance::Allowance;
 use crate::intake::committer::{Part, Prepared};
 use crate::intake::gate::Reading;
 use crate::intake::metrics::{IntakeMetrics, ReportLabels};
-use crate::intake::plans::{Plans, ShadowPlan};
+use crate::intake::plans::{Beginning, Plans, ShadowPlan};
 use crate::model::nodes::Nodes;
 use crate::store::pairs::NewPair;
 
@@ -81,8 +81,8 @@ impl Intake {
         for (name, report) in shadows {
             // A shadow that was deleted since, or never was.
             let Some(plan) = plans.of(&name) else { continue };
-            let epoch = plan.epoch_at(policy_revision);
-            parts.push(Part { shadow: name, epoch, started_ms, ended_ms, report });
+            let Beginning { epoch, at_ms: began_ms } = plan.beginning_at(policy_revision);
+            parts.push(Part { shadow: name, epoch, began_ms, started_ms, ended_ms, report });
         }
         let mut current = Vec::with_capacity(pairs.len());
         for pair in pairs {
@@ -133,17 +133,18 @@ fn looked(shadow: &ShadowPlan, pair: &SampledPair) -> Option<committer::Pair> {
             return None;
         }
     };
+    let Beginning { epoch, at_ms: began_ms } = shadow.newest();
     let kept = NewPair {
         pair: pair.pair.to_string(),
         shadow: pair.shadow.clone(),
-        epoch: shadow.epoch(),
+        epoch,
         endpoint: pair.endpoint.clone(),
         outcome: looked.outcome,
         fields: looked.fields.into_iter().collect(),
         found: looked.found,
         document: looked.document,
     };
-    Some(committer::Pair { kept, examined: looked.examined, at_ms: pair.at_ms })
+    Some(committer::Pair { kept, examined: looked.examined, began_ms, at_ms: pair.at_ms })
 }
 
 #[tonic::async_trait]

@@ -61,8 +61,10 @@ pub struct NotCommitted;
 pub struct Part {
     /// Which.
     pub shadow: String,
-    /// When the evidence began that they belong to.
+    /// The revision at which the evidence began that they belong to.
     pub epoch: u64,
+    /// When that was, in milliseconds since 1970.
+    pub began_ms: u64,
     /// When the report begins, by the worker's clock.
     pub started_ms: u64,
     /// When it ends.
@@ -77,6 +79,8 @@ pub struct Pair {
     pub kept: NewPair,
     /// What is counted of it, if anything.
     pub examined: Option<Examined>,
+    /// When its evidence began, in milliseconds since 1970.
+    pub began_ms: u64,
     /// When its request came, by the worker's clock.
     pub at_ms: u64,
 }
@@ -233,9 +237,10 @@ impl Committer {
         now_ms: u64,
         touched: &mut BTreeSet<WindowKey>,
     ) -> Result<(), StoreError> {
-        let at_ms = self.believed(part.ended_ms, now_ms);
+        let at_ms = self.believed(part.ended_ms, part.began_ms, now_ms);
         let took_ms = part.ended_ms.saturating_sub(part.started_ms);
         let started_ms = at_ms.saturating_sub(took_ms.min(self.retention.fine_ms));
+        let started_ms = started_ms.max(part.began_ms.min(at_ms));
         for span in Span::ALL {
             let key = key(&part.shadow, part.epoch, span, at_ms, None);
             if let Some(Numbers::Traffic(traffic)) = self.window(&key).await? {
@@ -264,7 +269,7 @@ impl Committer {
     ) -> Result<(), StoreError> {
         let Some(examined) = &pair.examined else { return Ok(()) };
         let NewPair { pair: id, shadow, epoch, endpoint, .. } = &pair.kept;
-        let at_ms = self.believed(pair.at_ms, now_ms);
+        let at_ms = self.believed(pair.at_ms, pair.began_ms, now_ms);
         let endpoint = self.endpoint(shadow, *epoch, endpoint).await?;
         for span in Span::ALL {
             let key = key(shadow, *epoch, span, at_ms, Some(&endpoint));
@@ -276,9 +281,10 @@ impl Committer {
         Ok(())
     }
 
-    /// A time that fine windows are kept of, and that is not to come.
-    fn believed(&self, at_ms: u64, now_ms: u64) -> u64 {
-        at_ms.clamp(now_ms.saturating_sub(self.retention.fine_ms), now_ms)
+    /// A time that fine windows are kept of, that is not to come, and not before the evidence began: a worker whose clock is
+    /// slow would make it look older than it is.
+    fn believed(&self, at_ms: u64, began_ms: u64, now_ms: u64) -> u64 {
+        at_ms.max(began_ms).clamp(now_ms.saturating_sub(self.retention.fine_ms), now_ms)
     }
 
     /// The numbers of a window, to be added to. `None` if they cannot be read: that is no reason to refuse the reports of

@@ -28,8 +28,17 @@ pub struct Snapshot {
 pub struct ShadowPlan {
     /// `None` if its rules cannot be read; its pairs are then not looked at, and not kept.
     pub plan: Option<Plan>,
-    /// The revisions at which its evidence began, in ascending order.
-    epochs: Vec<u64>,
+    /// Where its evidence began, in ascending order.
+    beginnings: Vec<Beginning>,
+}
+
+/// Where evidence began; the default for a shadow that is older than its evidence is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beginning {
+    /// The revision.
+    pub epoch: u64,
+    /// When that was, in milliseconds since 1970.
+    pub at_ms: u64,
 }
 
 impl Plans {
@@ -56,9 +65,9 @@ impl Plans {
             let plan = Plan::of(&shadow.spec);
             let plan =
                 plan.inspect_err(|error| error!(shadow = name, %error, "its pairs cannot be compared")).ok();
-            let epochs =
-                epochs.remove(name).unwrap_or_default().into_iter().map(|(epoch, _)| epoch).collect();
-            shadows.insert(name.clone(), Arc::new(ShadowPlan { plan, epochs }));
+            let beginnings = epochs.remove(name).unwrap_or_default().into_iter();
+            let beginnings = beginnings.map(|(epoch, at_ms)| Beginning { epoch, at_ms }).collect();
+            shadows.insert(name.clone(), Arc::new(ShadowPlan { plan, beginnings }));
         }
         let snapshot = Arc::new(Snapshot { revision: state.revision(), shadows });
         *kept = Some(Arc::clone(&snapshot));
@@ -74,18 +83,19 @@ impl Snapshot {
 }
 
 impl ShadowPlan {
-    /// When its evidence began last. 0 for a shadow that is older than its evidence is kept.
-    pub fn epoch(&self) -> u64 {
-        self.epochs.last().copied().unwrap_or_default()
+    /// Where its evidence began last.
+    pub fn newest(&self) -> Beginning {
+        self.beginnings.last().copied().unwrap_or_default()
     }
 
     /// To which evidence that counts which was seen under the policy of this revision.
-    pub fn epoch_at(&self, policy_revision: u64) -> u64 {
-        self.epochs.iter().rev().find(|epoch| **epoch <= policy_revision).copied().unwrap_or_default()
+    pub fn beginning_at(&self, policy_revision: u64) -> Beginning {
+        let mut latest_first = self.beginnings.iter().rev();
+        latest_first.find(|beginning| beginning.epoch <= policy_revision).copied().unwrap_or_default()
     }
 
     /// Whether that is the newest evidence.
     pub fn is_current(&self, policy_revision: u64) -> bool {
-        self.epoch_at(policy_revision) == self.epoch()
+        self.beginning_at(policy_revision) == self.newest()
     }
 }

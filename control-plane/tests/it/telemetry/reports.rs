@@ -113,6 +113,25 @@ async fn a_verdict_names_the_field_and_the_pairs_that_show_it() {
     assert_eq!(names, ["content-type"], "other headers are not kept");
 }
 
+/// Evidence of some moments, and a worker whose clock is an hour slow.
+#[tokio::test]
+async fn a_slow_clock_does_not_open_the_gate_of_time() {
+    let folder = folder();
+    let server = TestServer::start(folder.path()).await;
+    server.api.apply(&format!("{CHECKOUT}{IN_FULL}")).await;
+    let mut worker = Worker::at(server.xds);
+    for (instance, slow_ms) in [(1, 3_600_000), (2, 0)] {
+        let sent = report(instance, 1, 400);
+        let (started_ms, ended_ms) = (sent.started_ms - slow_ms, sent.ended_ms - slow_ms);
+        worker.send(&umbra_wire::telemetry::Report { started_ms, ended_ms, ..sent }).await.unwrap();
+    }
+    let verdict = server.api.get("/api/v1/shadows/checkout-v2/verdict").await;
+    let reasons = verdict["reasons"].as_array().unwrap();
+    let reason = reasons.iter().find(|reason| reason["gate"] == "min_duration").unwrap();
+    assert_eq!(reason["state"], "open", "{reason:#}");
+    assert!(reason["observed"].as_f64().unwrap() < 60_000.0, "{reason:#}");
+}
+
 #[tokio::test]
 async fn pairs_come_in_pages_newest_first() {
     let folder = folder();

@@ -35,7 +35,7 @@ fn prepared(sequence: u64, at_ms: u64, pairs: Vec<Pair>) -> Prepared {
 fn prepared_by(instance: u64, sequence: u64, at_ms: u64, pairs: Vec<Pair>) -> Prepared {
     let report = report(instance, sequence, 10).shadows.remove("checkout-v2").unwrap();
     let shadow = "checkout-v2".to_owned();
-    let part = Part { shadow, epoch: 3, started_ms: at_ms - 1_000, ended_ms: at_ms, report };
+    let part = Part { shadow, epoch: 3, began_ms: 0, started_ms: at_ms - 1_000, ended_ms: at_ms, report };
     Prepared { instance, sequence, parts: vec![part], pairs, reply: oneshot::channel().0 }
 }
 
@@ -51,7 +51,7 @@ fn pair(number: usize, outcome: &str) -> Pair {
         found: text("{}"),
         document: text("{}"),
     };
-    Pair { kept, examined: None, at_ms: START }
+    Pair { kept, examined: None, began_ms: 0, at_ms: START }
 }
 
 struct Bench {
@@ -140,6 +140,28 @@ async fn clocks_that_are_wrong_do_not_lose_reports() {
     bench.committer.commit(reports.collect(), START).await;
     assert_eq!(bench.mirrored(&[ALL]).await, 40);
     assert_eq!(bench.mirrored(&cover(START - 2 * DAY, START + 1, START - DAY)).await, 40);
+}
+
+/// A worker whose clock is slow, or that claims to have looked for long, does not make evidence older than it is.
+#[tokio::test]
+async fn evidence_is_no_older_than_its_beginning() {
+    for (started_ms, ended_ms, now_ms, expected) in [
+        (START - HOUR, START - HOUR + 1_000, START + 500, (START, START)),
+        (START - HOUR, START + 300, START + 500, (START, START + 300)),
+        (START - 2 * DAY, START - DAY, START + 2 * DAY, (START, START + DAY)),
+        (START + DAY, START + 2 * DAY, START + 500, (START, START + 500)),
+        (START + 100, START + 300, START + 500, (START + 100, START + 300)),
+        // The server's clock was set back.
+        (START + 100, START + 300, START - 500, (START - 500, START - 500)),
+    ] {
+        let mut bench = bench(Retention::default()).await;
+        let mut report = prepared(1, START, Vec::new());
+        let part = &mut report.parts[0];
+        (part.began_ms, part.started_ms, part.ended_ms) = (START, started_ms, ended_ms);
+        bench.committer.commit(vec![report], now_ms).await;
+        let sum = bench.telemetry.sum("checkout-v2", 3, &[ALL]).await.unwrap();
+        assert_eq!(sum.traffic.seen_ms, Some(expected), "{started_ms} to {ended_ms} at {now_ms}");
+    }
 }
 
 /// The server's own clock, set forth and back between reports.
