@@ -53,12 +53,15 @@ pub struct Stretch {
 
 /// The windows that cover the time from `since_ms` to `until_ms`: coarse ones, with fine ones at the ends as far as
 /// those are kept, which is from `fine_from_ms` on. They may begin earlier and end later by less than one window.
+///
+/// **Invariant:** no fine window that begins before the one that `fine_from_ms` is in is among them.
 pub fn cover(since_ms: u64, until_ms: u64, fine_from_ms: u64) -> Vec<Stretch> {
     let fine = |from_ms, until_ms| Stretch { span: Span::Fine, from_ms, until_ms };
     let is_fine = since_ms >= fine_from_ms;
     let since_ms = if is_fine { Span::Fine.start(since_ms) } else { Span::Coarse.start(since_ms) };
-    let until_ms =
-        if until_ms >= fine_from_ms { Span::Fine.end(until_ms) } else { Span::Coarse.end(until_ms) };
+    // What is left of the last coarse window has to be kept from its beginning.
+    let ends_fine = is_fine || Span::Coarse.start(until_ms) >= fine_from_ms;
+    let until_ms = if ends_fine { Span::Fine.end(until_ms) } else { Span::Coarse.end(until_ms) };
     let (first, last) = (Span::Coarse.end(since_ms), Span::Coarse.start(until_ms));
     let stretches = if first >= last && is_fine {
         vec![fine(since_ms, until_ms)]
@@ -75,6 +78,8 @@ pub fn cover(since_ms: u64, until_ms: u64, fine_from_ms: u64) -> Vec<Stretch> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const MINUTE: u64 = 60_000;
@@ -106,7 +111,40 @@ mod tests {
             &[(Span::Coarse, 0, 30 * MINUTE), (Span::Fine, 30 * MINUTE, 31 * MINUTE)],
         );
         check(9 * MINUTE, 31 * MINUTE, 60 * MINUTE, &[(Span::Coarse, 0, 40 * MINUTE)]);
+        check(
+            9 * MINUTE,
+            31 * MINUTE,
+            30 * MINUTE,
+            &[(Span::Coarse, 0, 30 * MINUTE), (Span::Fine, 30 * MINUTE, 31 * MINUTE)],
+        );
+        // Of the last ten minutes, fine windows are kept of a part alone.
+        check(9 * MINUTE, 38 * MINUTE, 31 * MINUTE, &[(Span::Coarse, 0, 40 * MINUTE)]);
+        check(32 * MINUTE, 38 * MINUTE, 31 * MINUTE, &[(Span::Fine, 32 * MINUTE, 38 * MINUTE)]);
         check(11 * MINUTE, 19 * MINUTE, 0, &[(Span::Fine, 11 * MINUTE, 19 * MINUTE)]);
         check(10 * MINUTE, 20 * MINUTE, 0, &[(Span::Coarse, 10 * MINUTE, 20 * MINUTE)]);
+    }
+
+    proptest! {
+        #[test]
+        fn all_of_the_time_is_covered_by_windows_that_are_kept(
+            (since, until, fine_from) in (0..200 * MINUTE, 0..200 * MINUTE, 0..200 * MINUTE),
+        ) {
+            let stretches = cover(since, until, fine_from);
+            let kept_from = Span::Fine.start(fine_from);
+            for stretch in &stretches {
+                let Stretch { span, from_ms, until_ms } = *stretch;
+                prop_assert!(span != Span::Fine || from_ms >= kept_from, "{stretches:?}");
+                prop_assert!(from_ms % span.ms() == 0 && until_ms % span.ms() == 0, "{stretches:?}");
+            }
+            for (stretch, next) in stretches.iter().zip(stretches.iter().skip(1)) {
+                prop_assert_eq!(stretch.until_ms, next.from_ms);
+            }
+            if since < until {
+                let (first, last) = (stretches.first().unwrap(), stretches.last().unwrap());
+                let (early, late) = (since.checked_sub(first.from_ms), last.until_ms.checked_sub(until));
+                prop_assert!(early.is_some_and(|early| early < first.span.ms()), "{stretches:?}");
+                prop_assert!(late.is_some_and(|late| late < last.span.ms()), "{stretches:?}");
+            }
+        }
     }
 }
