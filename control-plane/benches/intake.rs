@@ -88,7 +88,8 @@ async fn reports(encoded: &[Vec<u8>]) -> (Duration, u64) {
             });
             let (reply, answer) = oneshot::channel();
             answers.push(answer);
-            Prepared { instance: report.instance, sequence, parts: parts.collect(), pairs: Vec::new(), reply }
+            let (instance, parts) = (report.instance, parts.collect());
+            Prepared { instance, sequence, parts, pairs: Vec::new(), room: None, reply }
         });
         let batch = batch.collect();
         committer.commit(batch, now_ms).await;

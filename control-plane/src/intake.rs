@@ -13,7 +13,7 @@ pub mod plans;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tonic::{Request, Response, Status};
 use tracing::{debug, error};
 use umbra_wire::proto::telemetry::v1::telemetry_service_server::TelemetryService;
@@ -70,7 +70,7 @@ impl Intake {
         }
     }
 
-    async fn take(&self, report: Report) -> Result<u64, Status> {
+    async fn take(&self, report: Report, room: OwnedSemaphorePermit) -> Result<u64, Status> {
         let plans = self.plans.now().await.map_err(|error| {
             error!(error = &error as &dyn std::error::Error, "the evidence's beginnings cannot be read");
             Status::unavailable("the store failed")
@@ -92,7 +92,7 @@ impl Intake {
         }
         let pairs = self.look(current).await?;
         let (reply, answer) = oneshot::channel();
-        let prepared = Prepared { instance, sequence, parts, pairs, reply };
+        let prepared = Prepared { instance, sequence, parts, pairs, room: Some(room), reply };
         let stopping = || Status::unavailable("the control plane is stopping");
         self.committer.send(prepared).await.map_err(|_| stopping())?;
         match answer.await {
@@ -165,13 +165,13 @@ impl TelemetryService for Intake {
             return Err(Status::permission_denied("its token or certificate is not for that node"));
         }
         let bytes = u32::try_from(bytes.min(MAX_KEPT_BYTES)).unwrap_or(u32::MAX);
-        let kept = Arc::clone(&self.kept).acquire_many_owned(bytes).await;
-        let _kept = kept.map_err(|_| Status::unavailable("the control plane is stopping"))?;
+        let room = Arc::clone(&self.kept).acquire_many_owned(bytes).await;
+        let room = room.map_err(|_| Status::unavailable("the control plane is stopping"))?;
         drop(reading);
         let instance = report.instance;
         let Report { node_id, policy_version, requests, .. } = &report;
         Nodes::locked(&self.nodes).reported(node_id, instance, policy_version, *requests, SystemTime::now());
-        let result = self.take(report).await;
+        let result = self.take(report, room).await;
         if result.is_err() {
             self.metrics.reports.get_or_create(&ReportLabels { result: "failed" }).inc();
         }

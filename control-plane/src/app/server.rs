@@ -143,10 +143,9 @@ impl Server {
         let committer =
             Committer::new(telemetry, config.retention, intake_metrics.clone(), Arc::clone(&rates));
         let committer = tokio::spawn(committer.run(prepared, stop_committer.clone()));
-        let intake =
-            TelemetryServiceServer::new(Intake::new(plans, reports, Arc::clone(&nodes), intake_metrics))
-                .max_decoding_message_size(MAX_REPORT_BYTES);
-        let intake = Routes::new(Gate::new(intake, Arc::clone(&access)));
+        let intake = Intake::new(plans, reports, Arc::clone(&nodes), intake_metrics.clone());
+        let intake = TelemetryServiceServer::new(intake).max_decoding_message_size(MAX_REPORT_BYTES);
+        let intake = Routes::new(Gate::new(intake, Arc::clone(&access), intake_metrics));
         let routes = api::router(ApiContext {
             store: Arc::clone(&store),
             access: Arc::clone(&access),

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error};
 use umbra_compare::outcome::Outcome;
@@ -49,6 +49,8 @@ pub struct Prepared {
     pub parts: Vec<Part>,
     /// Pairs of shadows as they are now.
     pub pairs: Vec<Pair>,
+    /// Its room among the reports in memory: it takes that for as long as it is here, whether or not anybody waits for it.
+    pub room: Option<OwnedSemaphorePermit>,
     /// Gets the highest number of the worker that is on disk.
     pub reply: oneshot::Sender<Result<u64, NotCommitted>>,
 }
@@ -142,8 +144,13 @@ impl Committer {
         no_later(now_ms(), wall_ms, monotonic.elapsed())
     }
 
-    /// Commits these reports in one transaction, and answers them.
-    pub async fn commit(&mut self, reports: Vec<Prepared>, now_ms: u64) {
+    /// Commits those of these reports that somebody waits for, in one transaction, and answers them.
+    pub async fn commit(&mut self, mut reports: Vec<Prepared>, now_ms: u64) {
+        // Whoever hung up sends it again, if at all.
+        reports.retain(|report| !report.reply.is_closed());
+        if reports.is_empty() {
+            return;
+        }
         let started = Instant::now();
         self.metrics.batch.observe(reports.len() as f64);
         match self.add(&reports, now_ms).instrument(traces::commit(reports.len())).await {
@@ -154,7 +161,7 @@ impl Committer {
                 count("counted", counted);
                 count("repeated", reports.len().saturating_sub(counted));
                 for Prepared { instance, reply, .. } in reports {
-                    // Nobody waits for it if the worker hung up; it will send it again.
+                    // Nobody waits for it if the worker hung up meanwhile; it will send it again.
                     let _ = reply.send(self.sequences.get(&instance).copied().ok_or(NotCommitted));
                 }
             }

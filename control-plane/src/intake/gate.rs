@@ -16,6 +16,7 @@ use tower::Service;
 use tracing::debug;
 
 use crate::access::Access;
+use crate::intake::metrics::{IntakeMetrics, ReportLabels};
 use crate::listener::Peer;
 
 /// With 8 MiB each, at most half a gigabyte is being read.
@@ -28,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Gate<S> {
     inner: S,
     access: Arc<Access>,
+    metrics: IntakeMetrics,
     reading: Arc<Semaphore>,
 }
 
@@ -39,8 +41,28 @@ pub(crate) struct Reading {
 
 impl<S> Gate<S> {
     /// In front of `inner`, for nodes that `access` lets in.
-    pub fn new(inner: S, access: Arc<Access>) -> Self {
-        Gate { inner, access, reading: Arc::new(Semaphore::new(READING)) }
+    pub fn new(inner: S, access: Arc<Access>, metrics: IntakeMetrics) -> Self {
+        Gate { inner, access, metrics, reading: Arc::new(Semaphore::new(READING)) }
+    }
+}
+
+/// A call that counts as failed unless it is answered: its caller hung up, or it took too long.
+struct Call {
+    metrics: IntakeMetrics,
+    is_answered: bool,
+}
+
+impl Call {
+    fn answered(mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.metrics.reports.get_or_create(&ReportLabels { result: "failed" }).inc();
+        }
     }
 }
 
@@ -79,6 +101,7 @@ where
         // The one that is ready goes, its clone stays.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
+        let call = Call { metrics: self.metrics.clone(), is_answered: false };
         Box::pin(async move {
             let answered = tokio::time::timeout(PATIENCE, async {
                 if let Ok(permit) = reading.acquire_owned().await {
@@ -87,7 +110,10 @@ where
                 inner.call(request).await
             });
             match answered.await {
-                Ok(answer) => answer,
+                Ok(answer) => {
+                    call.answered();
+                    answer
+                }
                 Err(_) => Ok(Status::unavailable("the control plane is busy").into_http()),
             }
         })

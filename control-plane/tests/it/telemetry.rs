@@ -1,5 +1,6 @@
 //! Telemetry from outside: a client that sends reports as a filter does, and what the API makes of them.
 
+mod abandoned;
 mod described;
 pub(crate) mod hostile;
 mod killed;

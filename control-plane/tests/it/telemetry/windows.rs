@@ -25,10 +25,10 @@ use crate::support::{CHECKOUT, database, folder, sql};
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
 /// Some day at midnight.
-const START: u64 = 20_000 * DAY;
-const ALL: Stretch = Stretch { span: Span::All, from_ms: 0, until_ms: 1 };
+pub(super) const START: u64 = 20_000 * DAY;
+pub(super) const ALL: Stretch = Stretch { span: Span::All, from_ms: 0, until_ms: 1 };
 
-fn prepared(sequence: u64, at_ms: u64, pairs: Vec<Pair>) -> Prepared {
+pub(super) fn prepared(sequence: u64, at_ms: u64, pairs: Vec<Pair>) -> Prepared {
     prepared_by(1, sequence, at_ms, pairs)
 }
 
@@ -36,7 +36,10 @@ fn prepared_by(instance: u64, sequence: u64, at_ms: u64, pairs: Vec<Pair>) -> Pr
     let report = report(instance, sequence, 10).shadows.remove("checkout-v2").unwrap();
     let shadow = "checkout-v2".to_owned();
     let part = Part { shadow, epoch: 3, began_ms: 0, started_ms: at_ms - 1_000, ended_ms: at_ms, report };
-    Prepared { instance, sequence, parts: vec![part], pairs, reply: oneshot::channel().0 }
+    let (reply, answer) = oneshot::channel();
+    // Somebody waits for it to the end.
+    std::mem::forget(answer);
+    Prepared { instance, sequence, parts: vec![part], pairs, room: None, reply }
 }
 
 fn pair(number: usize, outcome: &str) -> Pair {
@@ -54,15 +57,15 @@ fn pair(number: usize, outcome: &str) -> Pair {
     Pair { kept, examined: None, began_ms: 0, at_ms: START }
 }
 
-struct Bench {
-    telemetry: Telemetry,
-    committer: Committer,
+pub(super) struct Bench {
+    pub(super) telemetry: Telemetry,
+    pub(super) committer: Committer,
     retention: Retention,
-    store: Store,
+    pub(super) store: Store,
     folder: tempfile::TempDir,
 }
 
-async fn bench(retention: Retention) -> Bench {
+pub(super) async fn bench(retention: Retention) -> Bench {
     let folder = folder();
     let mut registry = Registry::default();
     let url = DatabaseUrl::from(database(folder.path()));
