@@ -14,15 +14,16 @@
 mod report;
 
 use std::hint::black_box;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 use umbra_control_plane::analysis::look::look;
 use umbra_control_plane::analysis::plan::Plan;
-use umbra_control_plane::intake::committer::{Committer, Part, Prepared};
+use umbra_control_plane::intake::committer::{Aside, Committer, Part, Prepared};
 use umbra_control_plane::intake::metrics::IntakeMetrics;
+use umbra_control_plane::model::nodes::Nodes;
 use umbra_control_plane::store::metrics::StoreMetrics;
 use umbra_control_plane::store::telemetry::Retention;
 use umbra_control_plane::store::{DatabaseUrl, Store};
@@ -70,7 +71,9 @@ async fn reports(encoded: &[Vec<u8>]) -> (Duration, u64) {
     let url = DatabaseUrl::from(folder.path().join("umbra.db"));
     let store = Store::open(&url, [1; 16], |_| Ok(()), StoreMetrics::register(&mut registry)).await.unwrap();
     let metrics = IntakeMetrics::register(&mut registry);
-    let mut committer = Committer::new(store.telemetry(), Retention::default(), metrics, Arc::default());
+    let nodes = Arc::new(Mutex::new(Nodes::new(1, 1)));
+    let mut committer =
+        Committer::new(store.telemetry(), Retention::default(), metrics, Arc::default(), nodes);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let now_ms = u64::try_from(now.as_millis()).unwrap();
     let started = Instant::now();
@@ -89,7 +92,8 @@ async fn reports(encoded: &[Vec<u8>]) -> (Duration, u64) {
             let (reply, answer) = oneshot::channel();
             answers.push(answer);
             let (instance, parts) = (report.instance, parts.collect());
-            Prepared { instance, sequence, parts, pairs: Vec::new(), room: None, reply }
+            let (pairs, aside) = (Vec::new(), Aside::default());
+            Prepared { instance, sequence, parts, pairs, aside, room: None, reply }
         });
         let batch = batch.collect();
         committer.commit(batch, now_ms).await;

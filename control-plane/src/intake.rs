@@ -24,7 +24,7 @@ use umbra_wire::telemetry::{Report, checked};
 use crate::access::nodes::NodeIdentity;
 use crate::analysis::look::look;
 use crate::intake::allowance::Allowance;
-use crate::intake::committer::{Part, Prepared};
+use crate::intake::committer::{Aside, Part, Prepared};
 use crate::intake::gate::Reading;
 use crate::intake::metrics::{IntakeMetrics, ReportLabels};
 use crate::intake::plans::{Beginning, Plans, ShadowPlan};
@@ -75,8 +75,8 @@ impl Intake {
             error!(error = &error as &dyn std::error::Error, "the evidence's beginnings cannot be read");
             Status::unavailable("the store failed")
         })?;
-        self.metrics.lost(&report.dropped);
         let Report { instance, sequence, policy_revision, started_ms, ended_ms, shadows, pairs, .. } = report;
+        let Report { node_id, policy_version, requests, dropped, .. } = report;
         let mut parts = Vec::with_capacity(shadows.len());
         for (name, report) in shadows {
             // A shadow that was deleted since, or never was.
@@ -90,9 +90,10 @@ impl Intake {
             let plan = plans.of(&pair.shadow).filter(|plan| plan.is_current(policy_revision));
             current.extend(plan.map(|plan| (Arc::clone(plan), pair)));
         }
+        let aside = Aside { node_id, policy_version, requests, looked: current.len() as u64, dropped };
         let pairs = self.look(current).await?;
         let (reply, answer) = oneshot::channel();
-        let prepared = Prepared { instance, sequence, parts, pairs, room: Some(room), reply };
+        let prepared = Prepared { instance, sequence, parts, pairs, aside, room: Some(room), reply };
         let stopping = || Status::unavailable("the control plane is stopping");
         self.committer.send(prepared).await.map_err(|_| stopping())?;
         match answer.await {
@@ -113,7 +114,6 @@ impl Intake {
         if pairs.is_empty() {
             return Ok(Vec::new());
         }
-        self.metrics.pairs.inc_by(pairs.len() as u64);
         let stopping = |_| Status::unavailable("the control plane is stopping");
         let turn = Arc::clone(&self.looking).acquire_owned().await.map_err(stopping)?;
         let looked = tokio::task::spawn_blocking(move || {
@@ -169,8 +169,9 @@ impl TelemetryService for Intake {
         let room = room.map_err(|_| Status::unavailable("the control plane is stopping"))?;
         drop(reading);
         let instance = report.instance;
-        let Report { node_id, policy_version, requests, .. } = &report;
-        Nodes::locked(&self.nodes).reported(node_id, instance, policy_version, *requests, SystemTime::now());
+        // That it is there, and which policy it runs. Its requests are counted with its report.
+        let Report { node_id, policy_version, .. } = &report;
+        Nodes::locked(&self.nodes).reported(node_id, instance, policy_version, 0, SystemTime::now());
         let result = self.take(report, room).await;
         if result.is_err() {
             self.metrics.reports.get_or_create(&ReportLabels { result: "failed" }).inc();

@@ -140,8 +140,13 @@ impl Server {
         let stop_committer = CancellationToken::new();
         let (reports, prepared) = mpsc::channel(committer::WAITING);
         let rates = Arc::<Mutex<Rates>>::default();
-        let committer =
-            Committer::new(telemetry, config.retention, intake_metrics.clone(), Arc::clone(&rates));
+        let committer = Committer::new(
+            telemetry,
+            config.retention,
+            intake_metrics.clone(),
+            Arc::clone(&rates),
+            Arc::clone(&nodes),
+        );
         let committer = tokio::spawn(committer.run(prepared, stop_committer.clone()));
         let intake = Intake::new(plans, reports, Arc::clone(&nodes), intake_metrics.clone());
         let intake = TelemetryServiceServer::new(intake).max_decoding_message_size(MAX_REPORT_BYTES);

@@ -3,7 +3,7 @@
 //! **Invariant:** a report's numbers and its sequence number are written in one transaction, and its worker hears of it
 //! after that. A sequence number that is not above the one that is written is acknowledged and not counted.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -16,6 +16,7 @@ use umbra_compare::report::triple::Examined;
 use umbra_wire::telemetry::{EndpointReport, OTHER, ShadowReport};
 
 use crate::intake::metrics::{IntakeMetrics, ReportLabels};
+use crate::model::nodes::Nodes;
 use crate::model::rates::{Count, Rates};
 use crate::model::tally::{Tally, Traffic};
 use crate::model::window::Span;
@@ -49,6 +50,8 @@ pub struct Prepared {
     pub parts: Vec<Part>,
     /// Pairs of shadows as they are now.
     pub pairs: Vec<Pair>,
+    /// What else is counted of it.
+    pub aside: Aside,
     /// Its room among the reports in memory: it takes that for as long as it is here, whether or not anybody waits for it.
     pub room: Option<OwnedSemaphorePermit>,
     /// Gets the highest number of the worker that is on disk.
@@ -58,6 +61,21 @@ pub struct Prepared {
 /// The store failed: whether the report is on disk is not known, and sending it again is safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotCommitted;
+
+/// What is counted of a report beside what its pairs add up to: in memory alone, and once however often it is sent.
+#[derive(Debug, Default)]
+pub struct Aside {
+    /// The Envoy.
+    pub node_id: String,
+    /// The policy that the worker runs.
+    pub policy_version: String,
+    /// Requests that it looked at.
+    pub requests: u64,
+    /// Sampled pairs that were looked at here.
+    pub looked: u64,
+    /// What it lost, by reason.
+    pub dropped: BTreeMap<String, u64>,
+}
 
 /// The numbers of one shadow.
 pub struct Part {
@@ -94,6 +112,7 @@ pub struct Committer {
     began: (u64, Instant),
     metrics: IntakeMetrics,
     rates: Arc<Mutex<Rates>>,
+    nodes: Arc<Mutex<Nodes>>,
     /// **Invariant:** what is in these three is what is on disk, but for the transaction that is under way.
     sequences: HashMap<u64, u64>,
     /// `None` for one that cannot be read: it is left as it is, and not counted in.
@@ -108,10 +127,11 @@ impl Committer {
         retention: Retention,
         metrics: IntakeMetrics,
         rates: Arc<Mutex<Rates>>,
+        nodes: Arc<Mutex<Nodes>>,
     ) -> Self {
         let (sequences, windows, endpoints) = Default::default();
         let began = (now_ms(), Instant::now());
-        Committer { telemetry, retention, began, metrics, rates, sequences, windows, endpoints }
+        Committer { telemetry, retention, began, metrics, rates, nodes, sequences, windows, endpoints }
     }
 
     /// Commits what comes in, until nothing can come any more. From `closing` on nothing more is let in; connections that
@@ -187,19 +207,18 @@ impl Committer {
         let mut touched = BTreeSet::new();
         let mut pairs: Vec<&NewPair> = Vec::new();
         let mut kept: HashMap<&str, usize> = HashMap::new();
-        let mut counted = 0;
-        let mut rates = Vec::new();
+        let mut left_out = 0;
+        let mut counted = Vec::new();
         for report in reports {
             let last = self.sequences.get(&report.instance).copied().unwrap_or_default();
             if report.sequence <= last {
                 continue;
             }
-            counted += 1;
+            counted.push(report);
             self.sequences.insert(report.instance, report.sequence);
             sequences.insert(report.instance, report.sequence);
             for part in &report.parts {
                 self.add_part(part, now_ms, &mut touched).await?;
-                rates.push((part.shadow.as_str(), rate(&part.report)));
             }
             for pair in &report.pairs {
                 self.add_pair(pair, now_ms, &mut touched).await?;
@@ -208,22 +227,37 @@ impl Committer {
                 if *kept <= MAX_PAIRS {
                     pairs.push(&pair.kept);
                 } else {
-                    self.metrics.pairs_left_out.inc();
+                    left_out += 1;
                 }
             }
         }
-        if counted > 0 {
+        if !counted.is_empty() {
             let windows =
                 touched.iter().filter_map(|key| Some((key, self.windows.get(key)?.as_ref()?))).collect();
             self.telemetry.commit(&Batch { sequences, windows, pairs, now_ms }).await?;
         }
-        let mut all = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        for (shadow, count) in rates {
+        self.metrics.pairs_left_out.inc_by(left_out);
+        self.tell(&counted, now_ms);
+        Ok(counted.len())
+    }
+
+    /// Counts what is not on disk of reports that now are.
+    fn tell(&self, counted: &[&Prepared], now_ms: u64) {
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        for part in counted.iter().flat_map(|report| &report.parts) {
+            let count = rate(&part.report);
             self.metrics.shed.inc_by(count.shed);
-            all.add(shadow, now_ms / 1_000, count);
+            rates.add(&part.shadow, now_ms / 1_000, count);
         }
-        drop(all);
-        Ok(counted)
+        // Others take these two in the other order.
+        drop(rates);
+        let at = UNIX_EPOCH + Duration::from_millis(now_ms);
+        let mut nodes = Nodes::locked(&self.nodes);
+        for Prepared { instance, aside, .. } in counted {
+            self.metrics.pairs.inc_by(aside.looked);
+            self.metrics.lost(&aside.dropped);
+            nodes.reported(&aside.node_id, *instance, &aside.policy_version, aside.requests, at);
+        }
     }
 
     /// Reads the last sequence numbers of workers that are not remembered.

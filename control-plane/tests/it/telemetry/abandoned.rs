@@ -1,6 +1,6 @@
 //! Reports of workers that hang up before they are answered.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
 use sqlx::Executor;
@@ -11,11 +11,10 @@ use umbra_control_plane::intake::Intake;
 use umbra_control_plane::intake::committer::Prepared;
 use umbra_control_plane::intake::metrics::IntakeMetrics;
 use umbra_control_plane::intake::plans::Plans;
-use umbra_control_plane::model::nodes::Nodes;
 use umbra_control_plane::store::telemetry::Retention;
 use umbra_wire::proto::telemetry::v1::telemetry_service_server::TelemetryService;
 
-use super::windows::{ALL, START, bench, prepared};
+use super::windows::{ALL, START, bench, nodes, prepared};
 use super::{Worker, message, report};
 use crate::support::{CHECKOUT, TestServer, database, folder, soon, until};
 
@@ -26,8 +25,7 @@ async fn a_report_takes_its_room_until_it_is_dealt_with() {
     let mut bench = bench(Retention::default()).await;
     let (sender, mut receiver) = mpsc::channel(1);
     let plans = Arc::new(Plans::new(bench.store.watch(), bench.telemetry.clone()));
-    let nodes = Arc::new(Mutex::new(Nodes::new(1, 1)));
-    let intake = Intake::new(plans, sender, nodes, IntakeMetrics::register(&mut Registry::default()));
+    let intake = Intake::new(plans, sender, nodes(), IntakeMetrics::register(&mut Registry::default()));
     let call = tokio::spawn(async move { intake.report(Request::new(message(&report(1, 1, 10)))).await });
     let waiting = soon(receiver.recv()).await.unwrap();
     call.abort();

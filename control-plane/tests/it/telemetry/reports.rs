@@ -4,6 +4,7 @@ use serde_json::json;
 use umbra_compare::outcome::Outcome;
 
 use super::{IN_FULL, Worker, differs, report};
+use crate::delta::{Delta, hello};
 use crate::support::{CHECKOUT, TestServer, folder};
 
 const REPORT: &str = "/api/v1/shadows/checkout-v2/report";
@@ -111,6 +112,33 @@ async fn a_verdict_names_the_field_and_the_pairs_that_show_it() {
     );
     let names: Vec<_> = shown["primary"]["headers"].as_array().unwrap().iter().map(|h| &h["name"]).collect();
     assert_eq!(names, ["content-type"], "other headers are not kept");
+}
+
+/// Also what is not on disk: an answer may be lost, and its report is sent again.
+#[tokio::test]
+async fn what_a_report_says_beside_its_pairs_is_counted_once() {
+    let folder = folder();
+    let server = TestServer::start(folder.path()).await;
+    server.api.apply(&format!("{CHECKOUT}{IN_FULL}")).await;
+    let mut node = Delta::open(server.xds, hello("node")).await.unwrap();
+    node.pushed().await;
+    let mut worker = Worker::at(server.xds);
+    let mut sent = report(1, 1, 10);
+    differs(&mut sent, 1, r#"{"a":1}"#, r#"{"a":2}"#);
+    sent.dropped.insert("reports".to_owned(), 3);
+    for _ in 0..3 {
+        assert_eq!(worker.send(&sent).await.unwrap(), 1);
+    }
+    for (metric, expected) in [
+        (r#"umbra_telemetry_lost_total{reason="reports"}"#, 3.0),
+        ("umbra_telemetry_pairs_total", 1.0),
+        (r#"umbra_telemetry_reports_total{result="counted"}"#, 1.0),
+        (r#"umbra_telemetry_reports_total{result="repeated"}"#, 2.0),
+    ] {
+        assert_eq!(server.api.metric(metric).await, expected, "{metric}");
+    }
+    let nodes = server.api.get("/api/v1/nodes").await;
+    assert_eq!(nodes["items"][0]["workers"][0]["requests"], 10, "{nodes:#}");
 }
 
 /// Evidence of some moments, and a worker whose clock is an hour slow.

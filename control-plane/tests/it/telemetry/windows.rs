@@ -1,15 +1,16 @@
 //! Windows and retention, by a clock that is handed in.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 use umbra_compare::confidence::mean::Moments;
-use umbra_control_plane::intake::committer::{Committer, Pair, Part, Prepared, no_later};
+use umbra_control_plane::intake::committer::{Aside, Committer, Pair, Part, Prepared, no_later};
 use umbra_control_plane::intake::metrics::IntakeMetrics;
 use umbra_control_plane::model::audit::Origin;
 use umbra_control_plane::model::command::{Command, Precondition};
+use umbra_control_plane::model::nodes::Nodes;
 use umbra_control_plane::model::window::{Span, Stretch, cover};
 use umbra_control_plane::store::error::StoreError;
 use umbra_control_plane::store::metrics::StoreMetrics;
@@ -39,7 +40,7 @@ fn prepared_by(instance: u64, sequence: u64, at_ms: u64, pairs: Vec<Pair>) -> Pr
     let (reply, answer) = oneshot::channel();
     // Somebody waits for it to the end.
     std::mem::forget(answer);
-    Prepared { instance, sequence, parts: vec![part], pairs, room: None, reply }
+    Prepared { instance, sequence, parts: vec![part], pairs, aside: Aside::default(), room: None, reply }
 }
 
 fn pair(number: usize, outcome: &str) -> Pair {
@@ -72,8 +73,12 @@ pub(super) async fn bench(retention: Retention) -> Bench {
     let store = Store::open(&url, [1; 16], |_| Ok(()), StoreMetrics::register(&mut registry)).await.unwrap();
     let telemetry = store.telemetry();
     let metrics = IntakeMetrics::register(&mut registry);
-    let committer = Committer::new(telemetry.clone(), retention, metrics, Arc::default());
+    let committer = Committer::new(telemetry.clone(), retention, metrics, Arc::default(), nodes());
     Bench { telemetry, committer, retention, store, folder }
+}
+
+pub(super) fn nodes() -> Arc<Mutex<Nodes>> {
+    Arc::new(Mutex::new(Nodes::new(1, 1)))
 }
 
 impl Bench {
@@ -270,7 +275,8 @@ async fn numbers_that_cannot_be_read_do_not_stop_those_of_others() {
     sql(bench.folder.path(), "UPDATE tally SET numbers = x'ff' WHERE endpoint <> ''").await;
     // After a restart it remembers none of them.
     let metrics = IntakeMetrics::register(&mut Registry::default());
-    bench.committer = Committer::new(bench.telemetry.clone(), bench.retention, metrics, Arc::default());
+    bench.committer =
+        Committer::new(bench.telemetry.clone(), bench.retention, metrics, Arc::default(), nodes());
     let mut reports = Vec::new();
     let mut answers = Vec::new();
     for (instance, shadow) in [(1, "checkout-v2"), (2, "another")] {
