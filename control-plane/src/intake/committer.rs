@@ -113,12 +113,17 @@ pub struct Committer {
     metrics: IntakeMetrics,
     rates: Arc<Mutex<Rates>>,
     nodes: Arc<Mutex<Nodes>>,
-    /// **Invariant:** what is in these three is what is on disk, but for the transaction that is under way.
+    /// **Invariant:** what is in the first three of these is what is on disk, but for the transaction that is under way; in the last, at
+    /// least the pairs since the last sweep.
     sequences: HashMap<u64, u64>,
     /// `None` for one that cannot be read: it is left as it is, and not counted in.
     windows: HashMap<WindowKey, Option<Numbers>>,
     endpoints: HashMap<(String, u64), HashSet<String>>,
+    written: HashMap<PairsOf, u64>,
 }
+
+/// A shadow, where its evidence began, and an outcome: as many pairs of each are kept.
+type PairsOf = (String, u64, String);
 
 impl Committer {
     /// One that remembers nothing yet.
@@ -129,9 +134,20 @@ impl Committer {
         rates: Arc<Mutex<Rates>>,
         nodes: Arc<Mutex<Nodes>>,
     ) -> Self {
-        let (sequences, windows, endpoints) = Default::default();
+        let (sequences, windows, endpoints, written) = Default::default();
         let began = (now_ms(), Instant::now());
-        Committer { telemetry, retention, began, metrics, rates, nodes, sequences, windows, endpoints }
+        Committer {
+            telemetry,
+            retention,
+            began,
+            metrics,
+            rates,
+            nodes,
+            sequences,
+            windows,
+            endpoints,
+            written,
+        }
     }
 
     /// Commits what comes in, until nothing can come any more. From `closing` on nothing more is let in; connections that
@@ -149,13 +165,25 @@ impl Committer {
                     self.commit(std::mem::take(&mut batch), now_ms()).await;
                 }
                 () = closing.cancelled(), if !reports.is_closed() => reports.close(),
-                _ = sweep.tick() => match self.telemetry.sweep(&self.retention, self.sweeping_ms()).await {
+                _ = sweep.tick() => match self.sweep(self.sweeping_ms()).await {
                     Ok(true) => sweep.reset_after(Duration::from_millis(100)),
                     Ok(false) => {}
                     Err(error) => error!(error = &error as &dyn std::error::Error, "old telemetry cannot be deleted"),
                 },
             }
         }
+    }
+
+    /// Deletes what is too old or too much at this time, a part of it. `true` if there is more.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn sweep(&mut self, now_ms: u64) -> Result<bool, StoreError> {
+        let more = self.telemetry.sweep(&self.retention, now_ms).await?;
+        if !more {
+            self.written.clear();
+        }
+        Ok(more)
     }
 
     /// What is too old at this time is deleted.
@@ -207,6 +235,7 @@ impl Committer {
         let mut touched = BTreeSet::new();
         let mut pairs: Vec<&NewPair> = Vec::new();
         let mut kept: HashMap<&str, usize> = HashMap::new();
+        let mut writing: HashMap<PairsOf, u64> = HashMap::new();
         let mut left_out = 0;
         let mut counted = Vec::new();
         for report in reports {
@@ -222,9 +251,15 @@ impl Committer {
             }
             for pair in &report.pairs {
                 self.add_pair(pair, now_ms, &mut touched).await?;
-                let kept = kept.entry(&pair.kept.shadow).or_default();
-                *kept += 1;
-                if *kept <= MAX_PAIRS {
+                let NewPair { shadow, epoch, outcome, .. } = &pair.kept;
+                let of = (shadow.clone(), *epoch, outcome.clone());
+                let written = self.written.get(&of).copied().unwrap_or_default();
+                let writing = writing.entry(of).or_default();
+                let kept = kept.entry(shadow).or_default();
+                // The next sweep would delete whatever is more than is kept.
+                if *kept < MAX_PAIRS && written.saturating_add(*writing) < self.retention.pairs {
+                    *kept += 1;
+                    *writing += 1;
                     pairs.push(&pair.kept);
                 } else {
                     left_out += 1;
@@ -235,6 +270,9 @@ impl Committer {
             let windows =
                 touched.iter().filter_map(|key| Some((key, self.windows.get(key)?.as_ref()?))).collect();
             self.telemetry.commit(&Batch { sequences, windows, pairs, now_ms }).await?;
+        }
+        for (of, count) in writing {
+            *self.written.entry(of).or_default() += count;
         }
         self.metrics.pairs_left_out.inc_by(left_out);
         self.tell(&counted, now_ms);

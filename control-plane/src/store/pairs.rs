@@ -7,6 +7,8 @@ use crate::store::telemetry::{Retention, Telemetry, signed, unsigned};
 
 /// Documents in one statement: each may be some hundred kilobytes.
 const ROWS: usize = 50;
+/// Pairs that one transaction deletes, so that a change of a valve need not wait for long.
+const SWEPT: usize = 500;
 
 /// A pair to keep.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,22 +109,27 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// Deletes pairs that were seen before that, and of each outcome of a shadow those that are too many.
+/// Deletes pairs that were seen before that, and of each outcome of a shadow those that are too many: a part of them at a
+/// time. `true` if there are more.
 pub(super) async fn sweep(
     pool: &SqlitePool,
     retention: &Retention,
     before_ms: i64,
-    at_most: i64,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
     let old = "DELETE FROM pair WHERE id IN (SELECT id FROM pair WHERE seen_ms < $1 LIMIT $2) RETURNING id";
-    let mut swept =
-        sqlx::query_scalar::<_, i64>(old).bind(before_ms).bind(at_most).fetch_all(&mut *transaction).await?;
+    let mut swept = sqlx::query_scalar::<_, i64>(old)
+        .bind(before_ms)
+        .bind(SWEPT as i64)
+        .fetch_all(&mut *transaction)
+        .await?;
     let too_many = "DELETE FROM pair WHERE id IN (SELECT id FROM \
          (SELECT id, ROW_NUMBER() OVER (PARTITION BY shadow, outcome ORDER BY id DESC) AS place FROM pair) AS placed \
-         WHERE place > $1) RETURNING id";
-    let kept = signed(retention.pairs);
-    swept.extend(sqlx::query_scalar::<_, i64>(too_many).bind(kept).fetch_all(&mut *transaction).await?);
+         WHERE place > $1 LIMIT $2) RETURNING id";
+    let too_many = sqlx::query_scalar::<_, i64>(too_many)
+        .bind(signed(retention.pairs))
+        .bind(SWEPT.saturating_sub(swept.len()) as i64);
+    swept.extend(too_many.fetch_all(&mut *transaction).await?);
     for some in swept.chunks(10_000) {
         let mut query = QueryBuilder::<Sqlite>::new("DELETE FROM pair_field WHERE pair_id IN (");
         let mut list = query.separated(", ");
@@ -133,7 +140,7 @@ pub(super) async fn sweep(
         query.build().execute(&mut *transaction).await?;
     }
     transaction.commit().await?;
-    Ok(())
+    Ok(swept.len() >= SWEPT)
 }
 
 impl Telemetry {

@@ -356,7 +356,7 @@ impl Telemetry {
                 .await?;
         }
         more |= surplus == SWEPT;
-        pairs::sweep(&self.pool, retention, before(retention.pairs_ms), SWEPT).await?;
+        more |= pairs::sweep(&self.pool, retention, before(retention.pairs_ms)).await?;
         Ok(more)
     }
 }

@@ -209,18 +209,42 @@ fn what_is_too_old_is_so_by_both_clocks() {
 async fn pairs_are_kept_by_number_and_age() {
     let retention = Retention { pairs: 5, pairs_ms: HOUR, ..Retention::default() };
     let mut bench = bench(retention).await;
-    let pairs = (0..20).map(|n| pair(n, if n % 2 == 0 { "match" } else { "different" })).collect();
-    bench.committer.commit(vec![prepared(1, START, pairs)], START).await;
-    bench.committer.commit(vec![prepared(2, START, vec![pair(20, "timeout")])], START + HOUR).await;
     let all = PairQuery { limit: 100, ..PairQuery::default() };
     let count = async |bench: &Bench| bench.telemetry.pairs("checkout-v2", &all).await.unwrap().len();
-    assert_eq!(count(&bench).await, 21);
+    let pairs = || (0..20).map(|n| pair(n, if n % 2 == 0 { "match" } else { "different" })).collect();
+    for sequence in [1, 2] {
+        bench.committer.commit(vec![prepared(sequence, START, pairs())], START).await;
+        assert_eq!(count(&bench).await, 10, "no more than are kept");
+    }
+    assert!(!bench.committer.sweep(START).await.unwrap());
+    bench.committer.commit(vec![prepared(3, START, pairs())], START).await;
+    bench.committer.commit(vec![prepared(4, START, vec![pair(20, "timeout")])], START + HOUR).await;
+    assert_eq!(count(&bench).await, 21, "newer ones, until the older are swept");
     bench.sweep(START + HOUR).await;
     let field = PairQuery { field: Some("$.a".to_owned()), ..all.clone() };
     assert_eq!(count(&bench).await, 11, "five of each outcome");
     assert_eq!(bench.telemetry.pairs("checkout-v2", &field).await.unwrap().len(), 11);
     bench.sweep(START + HOUR + 1).await;
     assert_eq!(count(&bench).await, 1, "the others are too old");
+}
+
+/// Somebody else may want to write meanwhile.
+#[tokio::test]
+async fn pairs_are_swept_in_parts() {
+    for retention in
+        [Retention { pairs_ms: HOUR, ..Retention::default() }, Retention { pairs: 0, ..Retention::default() }]
+    {
+        let mut bench = bench(Retention { pairs: 1_000, ..retention }).await;
+        for sequence in 1..=7 {
+            let pairs = (0..100).map(|number| pair(number, "different")).collect();
+            bench.committer.commit(vec![prepared(sequence, START, pairs)], START).await;
+        }
+        let all = PairQuery { limit: 1_000, ..PairQuery::default() };
+        for (more, left) in [(true, 200), (false, 0)] {
+            assert_eq!(bench.telemetry.sweep(&retention, START + 2 * HOUR).await.unwrap(), more);
+            assert_eq!(bench.telemetry.pairs("checkout-v2", &all).await.unwrap().len(), left);
+        }
+    }
 }
 
 #[tokio::test]
