@@ -11,8 +11,11 @@ use crate::store::error::StoreError;
 use crate::store::pairs::FoundPair;
 use crate::store::telemetry::Telemetry;
 
-/// Pairs that examples are taken from: a few for each of some hundred fields.
+/// Pairs of each outcome that examples are taken from: a few for each of some hundred fields. However many pairs match, those
+/// that fail a gate are shown.
 const EXAMPLES_FROM: u32 = 100 * EXAMPLES as u32;
+/// The same of pairs that match or are noise: they show what is slow, and what differs without counting.
+const ALIKE_FROM: u32 = 20 * EXAMPLES as u32;
 
 /// The stretch that is all of the evidence.
 pub const ALL: Stretch = Stretch { span: Span::All, from_ms: 0, until_ms: 1 };
@@ -48,7 +51,7 @@ pub async fn gather(
     stretches: &[Stretch],
 ) -> Result<Gathered, StoreError> {
     let sum = telemetry.sum(name, epoch, stretches).await?;
-    let found = telemetry.found(name, epoch, EXAMPLES_FROM).await?;
+    let found = telemetry.found(name, epoch, ALIKE_FROM, EXAMPLES_FROM).await?;
     let examples: Vec<Example> = found
         .into_iter()
         .filter_map(|FoundPair { pair, endpoint, found }| {

@@ -180,17 +180,28 @@ impl Telemetry {
         rows.iter().map(|row| Ok(KeptPair { id: unsigned(row, 0)?, document: row.try_get(1)? })).collect()
     }
 
-    /// The newest pairs since a shadow's evidence began, without what matches.
+    /// The newest pairs of each outcome since a shadow's evidence began, the newest first: at most `alike` of those that match
+    /// and of those that are noise, and `others` of each other outcome.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn found(&self, shadow: &str, epoch: u64, limit: u32) -> Result<Vec<FoundPair>, StoreError> {
+    pub async fn found(
+        &self,
+        shadow: &str,
+        epoch: u64,
+        alike: u32,
+        others: u32,
+    ) -> Result<Vec<FoundPair>, StoreError> {
         let rows = sqlx::query(
-            "SELECT pair, endpoint, found FROM pair WHERE shadow = $1 AND epoch = $2 ORDER BY id DESC LIMIT $3",
+            "SELECT pair, endpoint, found FROM pair WHERE id IN (SELECT id FROM \
+             (SELECT id, outcome, ROW_NUMBER() OVER (PARTITION BY outcome ORDER BY id DESC) AS place \
+              FROM pair INDEXED BY pair_by_outcome WHERE shadow = $1 AND epoch = $2) AS placed \
+             WHERE place <= CASE WHEN outcome IN ('match', 'noise') THEN $3 ELSE $4 END) ORDER BY id DESC",
         )
         .bind(shadow)
         .bind(signed(epoch))
-        .bind(i64::from(limit))
+        .bind(i64::from(alike))
+        .bind(i64::from(others))
         .fetch_all(&self.pool)
         .await?;
         rows.iter()

@@ -228,6 +228,20 @@ async fn pairs_are_kept_by_number_and_age() {
     assert_eq!(count(&bench).await, 1, "the others are too old");
 }
 
+/// Pairs that match come after those that do not, and are more.
+#[tokio::test]
+async fn examples_are_taken_of_every_outcome() {
+    let mut bench = bench(Retention::default()).await;
+    let outcomes = [("different", 8), ("timeout", 1), ("match", 50), ("noise", 5)];
+    let outcomes = outcomes.into_iter().flat_map(|(outcome, count)| std::iter::repeat_n(outcome, count));
+    let pairs = outcomes.enumerate().map(|(number, outcome)| pair(number, outcome)).collect();
+    bench.committer.commit(vec![prepared(1, START, pairs)], START).await;
+    let found = bench.telemetry.found("checkout-v2", 3, 2, 5).await.unwrap();
+    let found: Vec<_> = found.into_iter().map(|found| found.pair).collect();
+    assert_eq!(found, ["63", "62", "58", "57", "8", "7", "6", "5", "4", "3"]);
+    assert!(bench.telemetry.found("checkout-v2", 4, 2, 5).await.unwrap().is_empty(), "another evidence");
+}
+
 /// Somebody else may want to write meanwhile.
 #[tokio::test]
 async fn pairs_are_swept_in_parts() {
