@@ -88,3 +88,87 @@ fn difference_of(document: &DifferenceDocument) -> Option<(Kind, Difference)> {
     };
     Some((kind, difference))
 }
+
+#[cfg(test)]
+mod tests {
+    use umbra_compare::answer::{Answer, Choice};
+    use umbra_compare::gates::Gates;
+    use umbra_compare::report::judge::judge;
+    use umbra_compare::report::triple::{Examined, Party, Triple, examine};
+    use umbra_compare::verdict::{Gate, State};
+
+    use super::*;
+
+    /// What a comparison finds where every answer has a time of its own, and the candidate is wrong or not.
+    fn found(is_wrong: bool) -> Examined {
+        let bodies = [
+            r#"{"at":1,"total":1}"#,
+            if is_wrong { r#"{"at":2,"total":2}"# } else { r#"{"at":2,"total":1}"# },
+        ];
+        let party = |body: &'static str| Party {
+            answer: Answer { status: 200, body: body.as_bytes(), ..Answer::default() },
+            has_body: true,
+            ..Party::default()
+        };
+        let triple = Triple {
+            id: "pair",
+            endpoint: "GET /",
+            at_ms: None,
+            primary: party(bodies[0]),
+            candidate: party(bodies[1]),
+            control: Some(party(r#"{"at":3,"total":1}"#)),
+        };
+        examine(&triple, &Choice::default()).unwrap()
+    }
+
+    /// Adds pairs that are all unequal, of which `examined` were sampled, every `wrong_one_in`th of them wrong.
+    fn add(tally: &mut Tally, pairs: u64, examined: u64, wrong_one_in: u64) {
+        let bodies = &mut tally.numbers.evidence.bodies;
+        (bodies.compared, bodies.unequal) = (bodies.compared + pairs, bodies.unequal + pairs);
+        tally.numbers.evidence.pairs += pairs;
+        for index in 1..=examined {
+            tally.examine("pair", &found(index % wrong_one_in == 0), pairs as f64 / examined as f64);
+        }
+    }
+
+    fn bodies_of(endpoints: &BTreeMap<String, Tally>) -> (State, Option<f64>) {
+        let report = assemble(&Traffic::default(), endpoints, &[], false);
+        let judged = judge(&report, &Gates::default());
+        let finding =
+            judged.findings.iter().find(|finding| finding.reason.gate == Gate::BodyMismatch).unwrap();
+        (finding.reason.state, finding.reason.observed)
+    }
+
+    #[test]
+    fn a_busy_worker_is_not_hidden_by_quiet_ones() {
+        let mut tally = Tally::default();
+        // One gateway, wrong in 5 %, of which one pair in a hundred is looked at; and sidecars, of which every pair is.
+        add(&mut tally, 40_000, 400, 20);
+        add(&mut tally, 20_000, 20_000, u64::MAX);
+        let (state, observed) = bodies_of(&BTreeMap::from([("GET /".to_owned(), tally)]));
+        let observed = observed.unwrap();
+        assert!((0.02..0.05).contains(&observed), "{observed}");
+        assert_ne!(state, State::Pass);
+    }
+
+    #[test]
+    fn a_small_worker_that_is_wrong_does_not_speak_for_all() {
+        let mut tally = Tally::default();
+        add(&mut tally, 1_000_000, 5_000, u64::MAX);
+        add(&mut tally, 1_000, 1_000, 2);
+        let (state, observed) = bodies_of(&BTreeMap::from([("GET /".to_owned(), tally)]));
+        assert!(observed.unwrap() < 0.001, "{observed:?}");
+        assert_eq!(state, State::Pass);
+    }
+
+    #[test]
+    fn an_endpoint_that_was_not_examined_may_be_all_wrong() {
+        let (mut seen, mut unseen) = (Tally::default(), Tally::default());
+        add(&mut seen, 20_000, 5_000, u64::MAX);
+        let one = BTreeMap::from([("GET /a".to_owned(), seen.clone())]);
+        assert_eq!(bodies_of(&one).0, State::Pass);
+        add(&mut unseen, 5_000, 0, 1);
+        let both = BTreeMap::from([("GET /a".to_owned(), seen), ("GET /b".to_owned(), unseen)]);
+        assert_eq!(bodies_of(&both).0, State::Open);
+    }
+}

@@ -92,7 +92,10 @@ pub fn look(pair: &SampledPair, plan: &Plan) -> Result<Looked, serde_json::Error
     let document = serde_json::to_string(&document)?;
     let fields =
         raw.iter().flat_map(|raw| raw.candidate.fields()).map(|field| field.path.to_owned()).collect();
-    let counts = is_full && is_unequal(pair, &plan.choice.headers) && (has_bodies || bodies_are_equal(pair));
+    let counts = is_full
+        && is_unequal(pair, &plan.choice.headers)
+        && (has_bodies || bodies_are_equal(pair))
+        && !raw.as_ref().is_some_and(|raw| is_undecided(raw, pair));
     let found = serde_json::to_string(&found)?;
     Ok(Looked { examined: raw.filter(|_| counts), outcome, fields, found, document })
 }
@@ -167,13 +170,12 @@ fn body(answer: &SampledAnswer, plan: &Plan) -> (BodyDocument, Vec<u8>) {
         }
         BodyComparison::Full => {}
     }
-    let encoding = answer.headers.iter().find(|(name, _)| name == "content-encoding");
-    let (bytes, truncated) =
-        match decode(encoding.map(|(_, value)| value.as_slice()), &answer.body, plan.max_body_bytes) {
-            Ok(decoded) => (decoded.bytes, decoded.truncated || answer.truncated),
-            Err(error) if answer.truncated => (error.bytes, true),
-            Err(_) => (answer.body.clone(), true),
-        };
+    let encoding = encoding(answer);
+    let (bytes, truncated) = match decode(encoding, &answer.body, plan.max_body_bytes) {
+        Ok(decoded) => (decoded.bytes, decoded.truncated || answer.truncated),
+        Err(error) if answer.truncated => (error.bytes, true),
+        Err(_) => (answer.body.clone(), true),
+    };
     document.truncated = truncated || bytes.len() > plan.max_body_bytes;
     let Some(mut bytes) = plan.redaction.body(&bytes, document.truncated) else {
         document.left_out = Some("what is redacted cannot be found in it for sure");
@@ -207,19 +209,41 @@ fn compare(
     examine(&triple, &plan.choice)
 }
 
-/// Bodies whose beginnings are the same differ further on when their digests do.
+/// Bodies whose beginnings are the same differ further on when their digests do. Digests are of what was sent: those of
+/// two encodings say nothing.
 fn beyond(found: &mut AnswerDifference, primary: &SampledAnswer, other: &SampledAnswer) {
-    let differ = primary.digest.is_some() && other.digest.is_some() && primary.digest != other.digest;
-    if differ && found.body.truncated && found.body.differences.is_empty() {
+    if is_same_so_far(found, primary, other) && encoding(primary) == encoding(other) {
         let lengths = (primary.body_length, other.body_length);
-        found.body.differences.add(1, || Difference {
+        let kind = if lengths.0 == lengths.1 { Kind::Value } else { Kind::Length };
+        found.body.differences.add(1, &Field { path: "body", kind }, || Difference {
             path: "body".to_owned(),
             at: "beyond what was kept".to_owned(),
-            kind: if lengths.0 == lengths.1 { Kind::Value } else { Kind::Length },
+            kind,
             primary: Some(lengths.0.to_string()),
             shadow: Some(lengths.1.to_string()),
         });
     }
+}
+
+/// Whether nobody can say if the bodies differ: their beginnings are the same, what was sent is not, and it is encoded in two
+/// ways.
+fn is_undecided(found: &Examined, pair: &SampledPair) -> bool {
+    let undecided = |found: &AnswerDifference, other: &SampledAnswer| {
+        is_same_so_far(found, &pair.primary, other) && encoding(&pair.primary) != encoding(other)
+    };
+    let control = found.control.as_ref().zip(pair.control.as_ref());
+    undecided(&found.candidate, &pair.candidate)
+        || control.is_some_and(|(found, other)| undecided(found, other))
+}
+
+fn is_same_so_far(found: &AnswerDifference, primary: &SampledAnswer, other: &SampledAnswer) -> bool {
+    let differ = primary.digest.is_some() && other.digest.is_some() && primary.digest != other.digest;
+    differ && found.body.truncated && found.body.differences.is_empty()
+}
+
+fn encoding(answer: &SampledAnswer) -> Option<&[u8]> {
+    let header = answer.headers.iter().find(|(name, _)| name == "content-encoding");
+    header.map(|(_, value)| value.as_slice())
 }
 
 /// As the filter decides it: by the digest and the compared headers.

@@ -99,6 +99,8 @@ pub struct Pair {
     pub kept: NewPair,
     /// What is counted of it, if anything.
     pub examined: Option<Examined>,
+    /// How many unequal pairs it stands for.
+    pub weight: f64,
     /// When its evidence began, in milliseconds since 1970.
     pub began_ms: u64,
     /// When its request came, by the worker's clock.
@@ -353,7 +355,7 @@ impl Committer {
         for span in Span::ALL {
             let key = key(shadow, *epoch, span, at_ms, Some(&endpoint));
             if let Some(Numbers::Tally(tally)) = self.window(&key).await? {
-                tally.examine(id, examined);
+                tally.examine(id, examined, pair.weight);
             }
             touched.insert(key);
         }

@@ -1,6 +1,6 @@
 //! What reports add up to. All of it can be merged: of two workers, of two windows.
 
-use umbra_compare::evidence::{BodyEvidence, Discordance};
+use umbra_compare::evidence::{BodyEvidence, Discordance, Weighted};
 use umbra_compare::outcome::Outcomes;
 use umbra_compare::report::endpoint::Endpoint;
 use umbra_compare::report::fields::{FieldCount, Fields};
@@ -57,6 +57,8 @@ pub struct Tally {
     pub numbers: EndpointReport,
     /// Of the pairs that are not equal, those whose answers were compared word for word, and who differs over noise.
     pub examined: Discordance,
+    /// The same by how many each stands for.
+    pub weights: Weighted,
     /// In how many of those they differ at all.
     pub raw: RawBodies,
     /// In how many of those only the beginning of a body was there.
@@ -82,8 +84,8 @@ impl Tally {
         }
     }
 
-    /// Adds a pair that the filter found not equal, and what a comparison found.
-    pub fn examine(&mut self, pair: &str, examined: &Examined) {
+    /// Adds a pair that the filter found not equal, which stands for `weight` of them, and what a comparison found.
+    pub fn examine(&mut self, pair: &str, examined: &Examined, weight: f64) {
         let differs = |found: &umbra_compare::answer::AnswerDifference| found.differences().next().is_some();
         let control = examined.control.as_ref();
         self.raw.candidate += u64::from(differs(&examined.candidate));
@@ -94,12 +96,14 @@ impl Tally {
         let over_noise =
             self.fields.add(pair, examined, self.stands_for(self.numbers.evidence.bodies.compared));
         self.examined.add(over_noise.candidate, over_noise.control);
+        self.weights.add(over_noise, weight);
     }
 
     /// Adds what others counted.
     pub fn merge(&mut self, other: &Tally) {
         self.add(&other.numbers);
         self.examined.merge(&other.examined);
+        self.weights.merge(&other.weights);
         self.raw.candidate += other.raw.candidate;
         self.raw.control += other.raw.control;
         self.truncated += other.truncated;
@@ -107,14 +111,16 @@ impl Tally {
     }
 
     /// As a report shows it. With `digests`, nothing is compared beyond the digests. Otherwise counts of the pairs that
-    /// were examined are weighted for those that were not: which were picked does not depend on what is in them.
+    /// were examined are weighted for those that were not.
     pub fn shown(&self, digests: bool) -> Endpoint {
         let mut evidence = self.numbers.evidence.clone();
         let Discordance { candidate_only, other_only, both, .. } = evidence.bodies.examined;
         let mut raw = RawBodies { candidate: candidate_only + both, control: other_only + both };
         let mut fields = Fields::default();
         if !digests {
-            evidence.bodies = BodyEvidence { examined: self.examined, ..evidence.bodies };
+            let unequal = evidence.bodies.unequal;
+            let sample = (self.examined.trials < unequal).then(|| self.weights.sample(unequal));
+            evidence.bodies = BodyEvidence { examined: self.examined, sample, ..evidence.bodies };
             raw = RawBodies {
                 candidate: self.weighted(self.raw.candidate),
                 control: self.weighted(self.raw.control),

@@ -74,7 +74,7 @@ impl AnswerDifference {
 
     /// The fields that differ in headers and body.
     pub fn fields(&self) -> BTreeSet<Field<'_>> {
-        self.differences().map(Difference::field).collect()
+        self.headers.iter().map(Difference::field).chain(self.body.differences.fields()).collect()
     }
 }
 

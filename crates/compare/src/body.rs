@@ -3,7 +3,7 @@
 pub mod decode;
 mod text;
 
-use crate::difference::{Difference, Differences, Kind};
+use crate::difference::{Difference, Differences, Field, Kind};
 use crate::json::diff::diff;
 use crate::json::rules::Rules;
 use crate::json::tree::{Node, NotJson, parse};
@@ -26,7 +26,7 @@ pub struct Body<'a> {
 pub struct Limits {
     /// A body is decoded up to this many bytes.
     pub max_decoded_bytes: usize,
-    /// This many differences are kept; more are counted.
+    /// This many differences are kept to be shown; all are counted, and their fields.
     pub max_differences: usize,
     /// Values are shown up to about this many bytes.
     pub max_shown_bytes: usize,
@@ -66,11 +66,11 @@ pub struct Comparison {
 /// Compares the bodies of two answers.
 ///
 /// JSON by structure where both are JSON (by content type, or by trying where there is none). What is UTF-8 on both
-/// sides, by lines. Anything else, what is cut off, and JSON that nests too deep, by bytes.
+/// sides, by lines: so also JSON that nests too deep or has too many values. Anything else, and what is cut off, by bytes.
 pub fn compare(primary: &Body<'_>, shadow: &Body<'_>, rules: &Rules, limits: &Limits) -> Comparison {
     let (left, right) = (decoded(primary, limits), decoded(shadow, limits));
     let truncated = left.truncated || right.truncated;
-    let mut remark = left.remark.or(right.remark);
+    let mut remark = left.remark.clone().or_else(|| right.remark.clone());
     if left.bytes == right.bytes {
         let compared_as = if truncated { ComparedAs::Bytes } else { kind_of(primary, &left.bytes) };
         return Comparison { compared_as, differences: Differences::default(), truncated, remark };
@@ -89,16 +89,18 @@ pub fn compare(primary: &Body<'_>, shadow: &Body<'_>, rules: &Rules, limits: &Li
     let (compared_as, differences) =
         match (std::str::from_utf8(&left.bytes), std::str::from_utf8(&right.bytes)) {
             (Ok(a), Ok(b)) if !truncated => (ComparedAs::Text, text::diff(a, b, limits)),
-            _ => (ComparedAs::Bytes, bytes(&left.bytes, &right.bytes)),
+            _ => (ComparedAs::Bytes, bytes(&left, &right)),
         };
     Comparison { compared_as, differences, truncated, remark }
 }
 
 /// Compares the bodies of two answers as they were sent.
 pub fn compare_bytes(primary: &Body<'_>, shadow: &Body<'_>) -> Comparison {
+    let as_sent =
+        |body: &Body<'_>| Decoded { bytes: body.bytes.to_vec(), truncated: body.truncated, remark: None };
     Comparison {
         compared_as: ComparedAs::Bytes,
-        differences: bytes(primary.bytes, shadow.bytes),
+        differences: bytes(&as_sent(primary), &as_sent(shadow)),
         truncated: primary.truncated || shadow.truncated,
         remark: None,
     }
@@ -108,6 +110,13 @@ struct Decoded {
     bytes: Vec<u8>,
     truncated: bool,
     remark: Option<String>,
+}
+
+impl Decoded {
+    /// Whether this is known to be shorter than the other: it is whole, and of the other there is more.
+    fn is_shorter_than(&self, other: &Decoded) -> bool {
+        !self.truncated && self.bytes.len() < other.bytes.len()
+    }
 }
 
 /// What cannot be decoded is compared as it came.
@@ -144,21 +153,26 @@ fn kind_of(body: &Body<'_>, decoded: &[u8]) -> ComparedAs {
     }
 }
 
-/// Two texts that are both no JSON are just that; one that is deeper than can be read, or one alone, is worth a word.
+/// Two texts that are both no JSON are just that; one that is deeper or larger than is read, or one alone, is worth a word.
 fn why_not_json(primary: &Result<Node<'_>, NotJson>, shadow: &Result<Node<'_>, NotJson>) -> Option<String> {
     match (primary, shadow) {
-        (Err(NotJson::TooDeep), _) => Some(format!("the primary's body is {}", NotJson::TooDeep)),
-        (_, Err(NotJson::TooDeep)) => Some(format!("the shadow's body is {}", NotJson::TooDeep)),
+        (Err(limit @ (NotJson::TooDeep | NotJson::TooLarge)), _) => {
+            Some(format!("the primary's body is {limit}"))
+        }
+        (_, Err(limit @ (NotJson::TooDeep | NotJson::TooLarge))) => {
+            Some(format!("the shadow's body is {limit}"))
+        }
         (Ok(_), Err(error)) => Some(format!("the shadow's body is {error}")),
         (Err(error), Ok(_)) => Some(format!("the primary's body is {error}")),
         _ => None,
     }
 }
 
-fn bytes(primary: &[u8], shadow: &[u8]) -> Differences {
+/// Of what was cut off, the beginnings: how much of each was kept says nothing of how long they are.
+fn bytes(primary: &Decoded, shadow: &Decoded) -> Differences {
     let mut found = Differences::default();
     let mut note = |at: String, kind, primary: String, shadow: String| {
-        found.add(2, || Difference {
+        found.add(2, &Field { path: "body", kind }, || Difference {
             path: "body".to_owned(),
             at,
             kind,
@@ -166,10 +180,12 @@ fn bytes(primary: &[u8], shadow: &[u8]) -> Differences {
             shadow: Some(shadow),
         });
     };
-    if primary.len() != shadow.len() {
-        note("body".to_owned(), Kind::Length, primary.len().to_string(), shadow.len().to_string());
+    if primary.is_shorter_than(shadow) || shadow.is_shorter_than(primary) {
+        let length =
+            |body: &Decoded| format!("{}{}", body.bytes.len(), if body.truncated { "+" } else { "" });
+        note("body".to_owned(), Kind::Length, length(primary), length(shadow));
     }
-    let first = primary.iter().zip(shadow).enumerate().find(|(_, (left, right))| left != right);
+    let first = primary.bytes.iter().zip(&shadow.bytes).enumerate().find(|(_, (left, right))| left != right);
     if let Some((at, (left, right))) = first {
         note(format!("byte {at}"), Kind::Value, left.to_string(), right.to_string());
     }

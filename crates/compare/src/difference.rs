@@ -1,5 +1,6 @@
 //! What was found different.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A difference between the primary's answer and another.
@@ -82,31 +83,34 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The differences of two answers: the first of them, and how many there are.
+/// The differences of two answers: the first of them, in which fields there are any, and how many there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Differences {
     /// The first, at most as many as asked for, in the order of the primary's document.
     pub first: Vec<Difference>,
-    /// How many were found. Counting stops at [`Differences::MOST`].
+    /// How many were found.
     pub total: usize,
+    /// The fields of all of them: what is noise, and what counts, is decided by these, so none may hide behind others.
+    fields: BTreeMap<Kind, BTreeSet<String>>,
 }
 
 impl Differences {
-    /// How many differences are counted. Two documents with more are different enough.
-    pub const MOST: usize = 10_000;
-
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.total == 0
     }
 
-    /// Whether looking further is of no use.
-    pub fn is_full(&self) -> bool {
-        self.total >= Self::MOST
+    /// The fields that differ.
+    pub fn fields(&self) -> impl Iterator<Item = Field<'_>> {
+        self.fields.iter().flat_map(|(kind, paths)| paths.iter().map(|path| Field { path, kind: *kind }))
     }
 
-    /// Counts a difference, and keeps it while there are fewer than `keep`.
-    pub fn add(&mut self, keep: usize, difference: impl FnOnce() -> Difference) {
+    /// Counts a difference of a field, and keeps it while there are fewer than `keep`.
+    pub fn add(&mut self, keep: usize, field: &Field<'_>, difference: impl FnOnce() -> Difference) {
+        let paths = self.fields.entry(field.kind).or_default();
+        if !paths.contains(field.path) {
+            paths.insert(field.path.to_owned());
+        }
         if self.first.len() < keep {
             self.first.push(difference());
         }

@@ -137,7 +137,7 @@ impl Discordance {
 
 /// Body comparisons, of which only some need a look at the bodies themselves: where all digests are equal, the bodies
 /// match. Of the others, a random part is examined.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BodyEvidence {
     /// Pairs (or triples) whose digests were compared.
     pub compared: u64,
@@ -145,6 +145,9 @@ pub struct BodyEvidence {
     pub unequal: u64,
     /// Those of the unequal that were examined, and what was found.
     pub examined: Discordance,
+    /// What that says of all unequal ones, where some of them had a better chance to be examined than others. `None`: all had
+    /// the same.
+    pub sample: Option<Sample>,
 }
 
 impl BodyEvidence {
@@ -157,10 +160,202 @@ impl BodyEvidence {
         }
     }
 
-    /// Adds other comparisons.
+    /// Adds other comparisons: of another endpoint, say.
     pub fn merge(&mut self, other: &BodyEvidence) {
+        if self.sample.is_some() || other.sample.is_some() {
+            self.sample = Some(self.sample().and(&other.sample()));
+        }
         self.compared += other.compared;
         self.unequal += other.unequal;
         self.examined.merge(&other.examined);
+    }
+
+    /// What those that were examined say of all unequal ones.
+    pub fn sample(&self) -> Sample {
+        self.sample.unwrap_or_else(|| Weighted::alike(&self.examined, 1.0).sample(self.unequal))
+    }
+
+    /// The rate of the candidate's bodies that differ, over the other's. `None` when there was nothing to see.
+    pub fn over_noise(&self) -> Option<f64> {
+        let sample = self.sample();
+        match sample.excess() {
+            _ if self.compared == 0 => None,
+            _ if self.unequal == 0 => Some(0.0),
+            excess => excess.map(|excess| excess * sample.of / self.compared as f64),
+        }
+    }
+}
+
+/// What the pairs that were examined say of all unequal ones.
+///
+/// It adds up over endpoints: each counts for as many unequal pairs as it has, however many of them were examined.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sample {
+    /// So many unequal pairs it stands for.
+    pub of: f64,
+    /// So many more there are, of endpoints of which none was examined. It says nothing of them.
+    pub unseen: f64,
+    /// So many pairs that all had the same chance to be examined would say as much.
+    pub trials: f64,
+    /// Of these, those in which the candidate alone differs.
+    pub candidate_only: f64,
+    /// Of these, those in which the other alone differs.
+    pub other_only: f64,
+    /// Of these, those in which both do.
+    pub both: f64,
+}
+
+impl Sample {
+    /// The candidate's rate over the other's, among the unequal pairs that it stands for. `None` without trials.
+    pub fn excess(&self) -> Option<f64> {
+        (self.trials > 0.0).then(|| (self.candidate_only - self.other_only) / self.trials)
+    }
+
+    /// Both together: rates count by how many pairs each stands for, and so do their variances, by the square of it.
+    fn and(&self, other: &Sample) -> Sample {
+        let (of, unseen) = (self.of + other.of, self.unseen + other.unseen);
+        let variance =
+            |sample: &Sample| if sample.trials > 0.0 { sample.of * sample.of / sample.trials } else { 0.0 };
+        let both_vary = variance(self) + variance(other);
+        if both_vary <= 0.0 {
+            return Sample { of, unseen, ..Sample::default() };
+        }
+        let trials = of * of / both_vary;
+        let share = |sample: &Sample, count: f64| {
+            if sample.trials > 0.0 { sample.of * count / sample.trials } else { 0.0 }
+        };
+        let counted = |mine: f64, theirs: f64| trials * (share(self, mine) + share(other, theirs)) / of;
+        Sample {
+            of,
+            unseen,
+            trials,
+            candidate_only: counted(self.candidate_only, other.candidate_only),
+            other_only: counted(self.other_only, other.other_only),
+            both: counted(self.both, other.both),
+        }
+    }
+}
+
+/// Sums over pairs that were examined, each by the number of unequal pairs that it stands for.
+///
+/// A worker that sees many unequal pairs has a smaller part of them examined than one that sees few, and a busy hour a
+/// smaller part than a quiet one. So each pair counts by the inverse of its chance (Horvitz and Thompson 1952).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Weighted {
+    /// Of the weights.
+    pub sum: f64,
+    /// Of their squares.
+    pub squares: f64,
+    /// Of the weights of those in which the candidate alone differs.
+    pub candidate_only: f64,
+    /// Of the weights of those in which the other alone differs.
+    pub other_only: f64,
+    /// Of the weights of those in which both do.
+    pub both: f64,
+}
+
+impl Weighted {
+    /// Pairs that all stand for as many.
+    pub fn alike(examined: &Discordance, weight: f64) -> Weighted {
+        let times = |count: u64| count as f64 * weight;
+        Weighted {
+            sum: times(examined.trials),
+            squares: times(examined.trials) * weight,
+            candidate_only: times(examined.candidate_only),
+            other_only: times(examined.other_only),
+            both: times(examined.both),
+        }
+    }
+
+    /// Counts a pair that stands for so many.
+    pub fn add(&mut self, differs: Differs, weight: f64) {
+        let mut one = Discordance::default();
+        one.add(differs.candidate, differs.control);
+        self.merge(&Weighted::alike(&one, weight));
+    }
+
+    /// Adds other pairs.
+    pub fn merge(&mut self, other: &Weighted) {
+        self.sum += other.sum;
+        self.squares += other.squares;
+        self.candidate_only += other.candidate_only;
+        self.other_only += other.other_only;
+        self.both += other.both;
+    }
+
+    /// What they say of so many unequal pairs. They say as much as (sum of weights)² / (sum of their squares) pairs of one
+    /// weight would (Kish 1965, section 11.7).
+    pub fn sample(&self, unequal: u64) -> Sample {
+        let unequal = unequal as f64;
+        if self.sum <= 0.0 || self.squares <= 0.0 {
+            return Sample { unseen: unequal, ..Sample::default() };
+        }
+        let trials = self.sum * self.sum / self.squares;
+        let counted = |weight: f64| trials * weight / self.sum;
+        Sample {
+            of: unequal,
+            unseen: 0.0,
+            trials,
+            candidate_only: counted(self.candidate_only),
+            other_only: counted(self.other_only),
+            both: counted(self.both),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bodies() -> impl Strategy<Value = BodyEvidence> {
+        (0..50_u64, 0..50_u64, 0..50_u64, 0..500_u64, any::<bool>()).prop_map(
+            |(candidate, other, neither, more, part)| {
+                let trials = candidate + other + neither;
+                let examined = Discordance { trials, candidate_only: candidate, other_only: other, both: 0 };
+                let unequal = trials + if part { more } else { 0 };
+                let sample = (unequal > trials).then(|| Weighted::alike(&examined, 7.0).sample(unequal));
+                BodyEvidence { compared: unequal + 9, unequal, examined, sample }
+            },
+        )
+    }
+
+    fn is_close(left: f64, right: f64) -> bool {
+        (left - right).abs() <= 1e-9 * (1.0 + left.abs())
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_in_which_evidence_is_added_does_not_matter(a in bodies(), b in bodies(), c in bodies()) {
+            let sum = |all: [&BodyEvidence; 3]| {
+                let mut sum = BodyEvidence::default();
+                all.into_iter().for_each(|one| sum.merge(one));
+                sum
+            };
+            let (one, other) = (sum([&a, &b, &c]), sum([&c, &a, &b]));
+            prop_assert_eq!((one.compared, one.unequal, one.examined), (other.compared, other.unequal, other.examined));
+            let (one, other) = (one.sample(), other.sample());
+            for (left, right) in [
+                (one.of, other.of), (one.unseen, other.unseen), (one.trials, other.trials),
+                (one.candidate_only, other.candidate_only), (one.other_only, other.other_only),
+            ] {
+                prop_assert!(is_close(left, right), "{one:?} {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn pairs_count_by_what_they_stand_for() {
+        // A worker of which one unequal pair in a hundred is examined, all of them wrong, and one of which all are, none wrong.
+        let mut weights = Weighted::default();
+        (0..20).for_each(|_| weights.add(Differs { candidate: true, control: false }, 100.0));
+        (0..2_000).for_each(|_| weights.add(Differs { candidate: true, control: true }, 1.0));
+        let sample = weights.sample(4_000);
+        assert!(is_close(sample.excess().unwrap_or_default(), 0.5), "{sample:?}");
+        assert!(sample.trials < 80.0, "{sample:?}");
+        let all =
+            BodyEvidence { compared: 8_000, unequal: 4_000, sample: Some(sample), ..BodyEvidence::default() };
+        assert!(is_close(all.over_noise().unwrap_or_default(), 0.25));
     }
 }

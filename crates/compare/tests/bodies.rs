@@ -51,7 +51,24 @@ fn a_bomb_is_reported_as_truncated() {
     let found = compared(&body("text/plain", Some("gzip"), &bomb), &body("text/plain", Some("gzip"), &small));
     assert!(found.truncated);
     let length = found.differences.first.first().unwrap();
-    assert_eq!((length.kind, length.primary.as_deref()), (Kind::Length, Some("8388608")));
+    assert_eq!((length.kind, length.primary.as_deref()), (Kind::Length, Some("8388608+")));
+}
+
+#[test]
+fn where_a_body_was_cut_off_says_nothing_of_its_length() {
+    let whole = Body { bytes: b"the same text", ..Body::default() };
+    let cut = |bytes| Body { bytes, truncated: true, ..Body::default() };
+    for (left, right) in
+        [(whole, cut(b"the same")), (cut(b"the same"), whole), (cut(b"the"), cut(b"the same"))]
+    {
+        let found = compared(&left, &right);
+        assert!(found.truncated && found.differences.is_empty(), "{found:?}");
+    }
+    let shorter = Body { bytes: b"the same", ..Body::default() };
+    let found = compared(&shorter, &cut(b"the same text"));
+    let length = found.differences.first.first().unwrap();
+    assert_eq!((length.primary.as_deref(), length.shadow.as_deref()), (Some("8"), Some("13+")));
+    assert_eq!(compared(&cut(b"the same"), &cut(b"the sane text")).differences.total, 1);
 }
 
 #[test]

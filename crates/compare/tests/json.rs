@@ -109,8 +109,31 @@ fn only_the_first_are_kept_and_all_are_counted() {
     let many = |value: u32| format!("[{}]", vec![value.to_string(); 20_000].join(","));
     let (left, right) = (many(1), many(2));
     let found = diff(&parse(left.as_bytes()).unwrap(), &parse(right.as_bytes()).unwrap(), 3, 256);
-    assert_eq!((found.first.len(), found.total), (3, 10_000));
+    assert_eq!((found.first.len(), found.total), (3, 20_000));
     assert_eq!(found.first.first().unwrap().path, "$[*]");
+}
+
+#[test]
+fn no_field_hides_behind_the_differences_before_it() {
+    let document = |noise: usize, total: u32| {
+        format!(r#"{{"n":[{}],"total":{total}}}"#, vec![noise.to_string(); 20_000].join(","))
+    };
+    let (left, right) = (document(1, 1), document(2, 2));
+    let found = diff(&parse(left.as_bytes()).unwrap(), &parse(right.as_bytes()).unwrap(), 3, 256);
+    let fields: Vec<_> = found.fields().map(|field| field.path.to_owned()).collect();
+    assert_eq!(fields, ["$.n[*]", "$.total"]);
+}
+
+#[test]
+fn what_only_a_tolerance_might_make_the_same_is_no_other_order() {
+    let rules = Rules::new(&[], &[], &[("$[*].price".to_owned(), 0.01)]).unwrap();
+    let item = |id: u32, price: f64| format!(r#"{{"id":{id},"price":{price}}}"#);
+    let list = |items: &[String]| format!("[{}]", items.join(","));
+    let before = list(&[item(1, 10.0), item(2, 20.0), item(3, 30.0)]);
+    let shuffled = list(&[item(3, 30.001), item(1, 10.0), item(2, 20.0)]);
+    let dearer = list(&[item(3, 30.0), item(1, 999.0), item(2, 20.0)]);
+    assert!(differences(&before, &shuffled, &rules).first().unwrap().starts_with("order at $:"));
+    assert!(differences(&before, &dearer, &rules).iter().any(|found| found.contains("999")));
 }
 
 /// Arrays that ask twice at every level whether their elements are the same would never come to an end here.

@@ -231,3 +231,27 @@ fn diffys_rule_is_asked_of_each_field() {
     assert_eq!(judged([60, 20], [40, 20], true).0, State::Pass);
     assert_eq!(judged([61, 20], [40, 20], true).0, State::Fail);
 }
+
+/// A map by identifiers makes a field of each: more than are told apart.
+#[test]
+fn fields_that_are_not_told_apart_are_no_noise() {
+    let mut report = Report::default();
+    let body = |at: u64, price: u64, id: u64| {
+        format!(r#"{{"prices":{{"sku{id}":{{"amount":{price},"at":{at}}}}}}}"#)
+    };
+    for id in 0..6_000_u64 {
+        let wrong = if id % 10 == 0 { 6 } else { 5 };
+        let bodies = [body(1, 5, id), body(2, wrong, id), body(3, 5, id)].map(String::into_bytes);
+        let [primary, candidate, control] = bodies.each_ref().map(|body| Party {
+            answer: Answer { status: 200, body, ..Answer::default() },
+            has_body: true,
+            ..Party::default()
+        });
+        let triple =
+            Triple { id: "pair", endpoint: "GET /", at_ms: None, primary, candidate, control: Some(control) };
+        report.add(&triple, examine(&triple, &Choice::default()).as_ref());
+    }
+    let gate = finding(&judge(&report, &Gates::default()), Gate::BodyMismatch).reason;
+    assert_eq!(gate.state, State::Fail, "{gate:?}");
+    assert!((0.09..0.11).contains(&gate.observed.unwrap()), "{gate:?}");
+}

@@ -2,7 +2,7 @@
 
 use prost::Message;
 use umbra_compare::difference::{Field, Kind};
-use umbra_compare::evidence::Discordance;
+use umbra_compare::evidence::{Discordance, Weighted};
 use umbra_compare::report::fields::FieldCount;
 use umbra_compare::report::part::RawBodies;
 use umbra_wire::proto::telemetry::v1 as proto;
@@ -41,6 +41,23 @@ struct KeptTally {
     truncated: u64,
     #[prost(message, repeated, tag = "6")]
     fields: Vec<KeptField>,
+    /// Not in what was kept before pairs were weighted: then all count alike.
+    #[prost(message, optional, tag = "7")]
+    weights: Option<KeptWeights>,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+struct KeptWeights {
+    #[prost(double, tag = "1")]
+    sum: f64,
+    #[prost(double, tag = "2")]
+    squares: f64,
+    #[prost(double, tag = "3")]
+    candidate_only: f64,
+    #[prost(double, tag = "4")]
+    other_only: f64,
+    #[prost(double, tag = "5")]
+    both: f64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -84,6 +101,7 @@ pub(super) fn to_traffic(bytes: &[u8]) -> Result<Traffic, StoreError> {
 
 pub(super) fn tally(tally: &Tally) -> Vec<u8> {
     let Discordance { trials, candidate_only, other_only, both } = tally.examined;
+    let Weighted { sum, squares, candidate_only: candidate, other_only: other, both: twins } = tally.weights;
     let fields = tally.fields.iter().map(|(field, count)| KeptField {
         path: field.path.to_owned(),
         kind: field.kind.name().to_owned(),
@@ -99,6 +117,13 @@ pub(super) fn tally(tally: &Tally) -> Vec<u8> {
         raw_control: tally.raw.control,
         truncated: tally.truncated,
         fields: fields.collect(),
+        weights: Some(KeptWeights {
+            sum,
+            squares,
+            candidate_only: candidate,
+            other_only: other,
+            both: twins,
+        }),
     }
     .encode_to_vec()
 }
@@ -109,9 +134,17 @@ pub(super) fn to_tally(bytes: &[u8]) -> Result<Tally, StoreError> {
         unreadable(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     })?;
     let proto::Discordance { trials, candidate_only, other_only, both } = kept.examined.unwrap_or_default();
+    let examined = Discordance { trials, candidate_only, other_only, both };
+    let weights = match kept.weights {
+        Some(KeptWeights { sum, squares, candidate_only, other_only, both }) => {
+            Weighted { sum, squares, candidate_only, other_only, both }
+        }
+        None => Weighted::alike(&examined, 1.0),
+    };
     let mut tally = Tally {
         numbers,
-        examined: Discordance { trials, candidate_only, other_only, both },
+        examined,
+        weights,
         raw: RawBodies { candidate: kept.raw_candidate, control: kept.raw_control },
         truncated: kept.truncated,
         ..Tally::default()

@@ -3,7 +3,7 @@
 use similar::{ChangeTag, TextDiff};
 
 use crate::body::Limits;
-use crate::difference::{Difference, Differences, Kind};
+use crate::difference::{Difference, Differences, Field, Kind};
 use crate::json::tree::{beginning, quote};
 
 /// Texts with more lines than this are compared line for line instead: the time of a proper difference grows with the
@@ -41,9 +41,6 @@ fn line_for_line(primary: &str, shadow: &str, limits: &Limits) -> Differences {
             (None, b) => (Kind::Extra, None, b),
         };
         note(&mut found, limits, index, kind.0, kind.1, kind.2);
-        if found.is_full() {
-            break;
-        }
     }
     found
 }
@@ -57,7 +54,7 @@ fn note(
     right: Option<&str>,
 ) {
     let shown = |line: Option<&str>| line.map(|line| quote(beginning(line, limits.max_shown_bytes)));
-    found.add(limits.max_differences, || Difference {
+    found.add(limits.max_differences, &Field { path: "line", kind }, || Difference {
         path: "line".to_owned(),
         at: format!("line {}", index + 1),
         kind,

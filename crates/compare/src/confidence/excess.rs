@@ -31,12 +31,17 @@ const NEAR: f64 = 0.9;
 /// (0, 1). `first` and `second` are no more than `trials` together; what is over counts as trials. No trials: anything
 /// is plausible.
 pub fn interval(first: u64, second: u64, trials: u64, limit: f64, alpha: f64) -> Interval {
-    if trials == 0 {
+    weighted(first as f64, second as f64, trials as f64, limit, alpha)
+}
+
+/// The same of trials that do not all count as much: then `trials` is how many that do would say as much as they, and the others
+/// are the part of these. It is an approximation, as a confidence interval over weighted counts is (Korn and Graubard 1998).
+pub fn weighted(first: f64, second: f64, trials: f64, limit: f64, alpha: f64) -> Interval {
+    if trials.is_nan() || trials <= 0.0 {
         return Interval { lo: -1.0, hi: 1.0 };
     }
     let mean = if limit.is_finite() { limit.clamp(1e-6, 0.5) } else { 0.5 };
-    let neither = trials.saturating_sub(first).saturating_sub(second);
-    let counts = Counts { first: first as f64, second: second as f64, neither: neither as f64 };
+    let counts = Counts { first, second, neither: (trials - first - second).max(0.0) };
     let threshold = counts.ln_mixture(mean) + alpha.ln();
     Interval { lo: -counts.swapped().highest(threshold), hi: counts.highest(threshold) }
 }

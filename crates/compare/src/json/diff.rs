@@ -6,7 +6,7 @@ mod path;
 mod same;
 
 use super::tree::{Member, Node, Value};
-use crate::difference::{Difference, Differences, Kind};
+use crate::difference::{Difference, Differences, Field, Kind};
 use members::Pairing;
 use path::Path;
 
@@ -29,7 +29,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn nodes(&mut self, primary: &'a Node<'_>, shadow: &'a Node<'_>) {
-        if primary.mark.ignored || shadow.mark.ignored || self.found.is_full() {
+        if primary.mark.ignored || shadow.mark.ignored {
             return;
         }
         match (&primary.value, &shadow.value) {
@@ -83,10 +83,10 @@ impl<'a> Walk<'a> {
         primary: impl FnOnce() -> Option<String>,
         shadow: impl FnOnce() -> Option<String>,
     ) {
-        let path = &self.path;
-        self.found.add(self.keep, || Difference {
-            path: path.generalised(),
-            at: path.exact(),
+        let path = self.path.generalised();
+        self.found.add(self.keep, &Field { path: &path, kind }, || Difference {
+            path: path.clone(),
+            at: self.path.exact(),
             kind,
             primary: primary(),
             shadow: shadow(),

@@ -8,6 +8,9 @@ use serde_json_path::{JsonPath, ParseError};
 /// The most alternatives that the brackets of a path may list, multiplied: as many times may one value be found.
 const MAX_ALTERNATIVES: usize = 8;
 
+/// How many brackets and parentheses may be open at once.
+const MAX_DEPTH: usize = 8;
+
 /// A path that is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum PathError {
@@ -25,6 +28,9 @@ pub enum PathError {
         "its brackets allow for {0} alternatives: give at most {MAX_ALTERNATIVES}, and the rest as paths of their own"
     )]
     Alternatives(usize),
+    /// Its brackets and parentheses nest too deep.
+    #[error("its brackets nest {0} deep: give at most {MAX_DEPTH}")]
+    Deep(usize),
     /// A filter asks for the whole document.
     #[error("a filter asks for `$`: give `@`, the value that the filter is asked of")]
     Root,
@@ -35,8 +41,12 @@ pub enum PathError {
 /// # Errors
 /// See [`PathError`].
 pub fn read(text: &str) -> Result<JsonPath, PathError> {
-    // First: the parser panics where a path ends in the middle of an escape (`\u`), which only an open string has.
+    // First: the parser panics where a path ends in the middle of an escape (`\u`), which only an open string has, and takes
+    // twice as long for each filter that is within another.
     let reach = Reach::of(text).ok_or(PathError::Unclosed)?;
+    if reach.depth > MAX_DEPTH {
+        return Err(PathError::Deep(reach.depth));
+    }
     let path = JsonPath::parse(text)?;
     match reach {
         Reach { descents: 2.., .. } => Err(PathError::Descents(reach.descents)),
@@ -57,12 +67,14 @@ struct Reach {
     roots: usize,
     /// The product of how many selectors there are in each pair of brackets.
     alternatives: usize,
+    /// How many brackets and parentheses are open at once.
+    depth: usize,
 }
 
 impl Reach {
     /// Of a path; what it says of one that is malformed means nothing. `None` if a string has no closing quote.
     fn of(text: &str) -> Option<Reach> {
-        let mut reach = Reach { descents: 0, roots: 0, alternatives: 1 };
+        let mut reach = Reach { descents: 0, roots: 0, alternatives: 1, depth: 0 };
         // For each bracket and parenthesis that is open, how many selectors or arguments it has.
         let mut open: Vec<(char, usize)> = Vec::new();
         let mut letters = text.chars().peekable();
@@ -71,7 +83,10 @@ impl Reach {
                 '\'' | '"' => skip_string(letter, &mut letters)?,
                 '$' => reach.roots += 1,
                 '.' if letters.next_if_eq(&'.').is_some() => reach.descents += 1,
-                '[' | '(' => open.push((letter, 1)),
+                '[' | '(' => {
+                    open.push((letter, 1));
+                    reach.depth = reach.depth.max(open.len());
+                }
                 ',' => {
                     if let Some((_, count)) = open.last_mut() {
                         *count += 1;
@@ -142,6 +157,10 @@ mod tests {
             (
                 "$[*,*][*,*][*,*][0,0]",
                 "its brackets allow for 16 alternatives: give at most 8, and the rest as paths of their own",
+            ),
+            (
+                &format!("${}@.a{}", "[?@".repeat(60), "]".repeat(60)),
+                "its brackets nest 60 deep: give at most 8",
             ),
             ("$[?count($[*]) > 1]", "a filter asks for `$`: give `@`, the value that the filter is asked of"),
         ] {

@@ -10,6 +10,10 @@ use super::rules::Mark;
 /// Nesting beyond this is not followed. serde_json and most servers stop at the same depth.
 pub const MAX_DEPTH: usize = 128;
 
+/// Documents with more values than this are not read: a body of eight kilobytes can unfold to millions, of which each takes
+/// some hundred bytes here.
+pub const MAX_VALUES: usize = 500_000;
+
 /// A value, and what the rules say of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node<'a> {
@@ -48,25 +52,31 @@ pub enum NotJson {
     /// It nests deeper than [`MAX_DEPTH`].
     #[error("nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
+    /// It has more than [`MAX_VALUES`] values.
+    #[error("of more than {MAX_VALUES} values")]
+    TooLarge,
 }
 
 /// Reads one JSON document.
 ///
 /// # Errors
 /// When it is not JSON (RFC 8259, but for `NaN` and `Infinity`, which are taken), has something behind the document, is
-/// not UTF-8, or nests too deep.
+/// not UTF-8, nests too deep, or has too many values.
 pub fn parse(text: &[u8]) -> Result<Node<'_>, NotJson> {
     let mut reader = Jiter::new(text).with_allow_inf_nan();
     let first = reader.peek().map_err(syntax)?;
-    let node = read(&mut reader, first, 0)?;
+    let mut room = MAX_VALUES;
+    let node = read(&mut reader, first, 0, &mut room)?;
     reader.finish().map_err(syntax)?;
     Ok(node)
 }
 
-fn read<'a>(reader: &mut Jiter<'a>, next: Peek, depth: usize) -> Result<Node<'a>, NotJson> {
+/// `room` is for how many more values there is room.
+fn read<'a>(reader: &mut Jiter<'a>, next: Peek, depth: usize, room: &mut usize) -> Result<Node<'a>, NotJson> {
     if depth > MAX_DEPTH {
         return Err(NotJson::TooDeep);
     }
+    *room = room.checked_sub(1).ok_or(NotJson::TooLarge)?;
     let value = match next {
         Peek::Null => {
             reader.known_null().map_err(syntax)?;
@@ -74,8 +84,8 @@ fn read<'a>(reader: &mut Jiter<'a>, next: Peek, depth: usize) -> Result<Node<'a>
         }
         Peek::True | Peek::False => Value::Bool(reader.known_bool(next).map_err(syntax)?),
         Peek::String => Value::String(read_string(reader)?),
-        Peek::Array => Value::Array(read_array(reader, depth)?),
-        Peek::Object => Value::Object(read_object(reader, depth)?),
+        Peek::Array => Value::Array(read_array(reader, depth, room)?),
+        Peek::Object => Value::Object(read_object(reader, depth, room)?),
         _ => Value::Number(read_number(reader, next)?),
     };
     Ok(Node { value, mark: Mark::default() })
@@ -88,11 +98,11 @@ fn read_number<'a>(reader: &mut Jiter<'a>, next: Peek) -> Result<&'a str, NotJso
     std::str::from_utf8(reader.slice_to_current(start)).map_err(|error| NotJson::Syntax(error.to_string()))
 }
 
-fn read_array<'a>(reader: &mut Jiter<'a>, depth: usize) -> Result<Vec<Node<'a>>, NotJson> {
+fn read_array<'a>(reader: &mut Jiter<'a>, depth: usize, room: &mut usize) -> Result<Vec<Node<'a>>, NotJson> {
     let mut elements = Vec::new();
     let mut next = reader.known_array().map_err(syntax)?;
     while let Some(peek) = next {
-        elements.push(read(reader, peek, depth + 1)?);
+        elements.push(read(reader, peek, depth + 1, room)?);
         next = reader.array_step().map_err(syntax)?;
     }
     Ok(elements)
@@ -105,14 +115,18 @@ fn read_string<'a>(reader: &mut Jiter<'a>) -> Result<Cow<'a, str>, NotJson> {
     }
 }
 
-fn read_object<'a>(reader: &mut Jiter<'a>, depth: usize) -> Result<Vec<Member<'a>>, NotJson> {
+fn read_object<'a>(
+    reader: &mut Jiter<'a>,
+    depth: usize,
+    room: &mut usize,
+) -> Result<Vec<Member<'a>>, NotJson> {
     let mut members = Vec::new();
     let mut start = reader.current_index();
     let mut is_named = reader.next_object_bytes().map_err(syntax)?.is_some();
     while is_named {
         let name = read_name(reader.slice_to_current(start))?;
         let peek = reader.peek().map_err(syntax)?;
-        members.push((name, read(reader, peek, depth + 1)?));
+        members.push((name, read(reader, peek, depth + 1, room)?));
         start = reader.current_index();
         is_named = reader.next_key_bytes().map_err(syntax)?.is_some();
     }
@@ -270,6 +284,13 @@ mod tests {
             let text = format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
             assert_eq!(parse(text.as_bytes()), Err(NotJson::TooDeep));
         }
+    }
+
+    #[test]
+    fn a_document_of_very_many_values_is_an_error() {
+        let ones = |count: usize| format!("[{}1]", "1,".repeat(count - 1));
+        assert!(parse(ones(MAX_VALUES - 1).as_bytes()).is_ok(), "the array is a value too");
+        assert_eq!(parse(ones(MAX_VALUES).as_bytes()), Err(NotJson::TooLarge));
     }
 
     proptest! {

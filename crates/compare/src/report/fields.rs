@@ -1,7 +1,6 @@
 //! In which fields an endpoint's answers differ, how often, and which of them are noise.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::answer::{AnswerDifference, over_noise};
 use crate::difference::{Difference, Field, Kind};
@@ -60,7 +59,7 @@ impl FieldCount {
     ///
     /// What the candidate does more often than the control by four standard deviations of the difference (McNemar
     /// 1947) is not put down to noise.
-    pub fn is_noise(&self, compared: u64) -> bool {
+    fn is_noise(&self, compared: u64) -> bool {
         let discordant = (self.raw + self.noise).saturating_sub(2 * self.both) as f64;
         let is_worse = self.excess() as f64 > 4.0 * discordant.sqrt();
         self.noise >= NOISE_SEEN && self.noise.saturating_mul(NOISE_ONE_IN) >= compared && !is_worse
@@ -83,6 +82,12 @@ impl FieldCount {
     }
 }
 
+/// Whether a field with these counts among so many pairs is known as noise. Of the fields that are not told apart nothing is
+/// known: such a one is noise where the control differs in the very same.
+pub fn is_noise(field: &Field<'_>, count: &FieldCount, compared: u64) -> bool {
+    field.path != OTHER && count.is_noise(compared)
+}
+
 impl Fields {
     /// Every field with its counts, by path.
     pub fn iter(&self) -> impl Iterator<Item = (Field<'_>, &FieldCount)> {
@@ -101,25 +106,31 @@ impl Fields {
     /// **Invariant:** whether a field is noise is decided by the pairs before this one. So of twins each is as likely
     /// as the other to be the one that differs, and the intervals over the counts keep their promise.
     pub fn add(&mut self, pair: &str, examined: &Examined, compared: u64) -> Differs {
-        let (candidate, control) = (&examined.candidate, examined.control.as_ref());
-        if candidate.fields().is_empty() && control.is_none_or(|control| control.fields().is_empty()) {
+        let control = examined.control.as_ref();
+        let in_candidate = examined.candidate.fields();
+        let in_control = control.map(AnswerDifference::fields).unwrap_or_default();
+        if in_candidate.is_empty() && in_control.is_empty() {
             return Differs::default();
         }
-        let differs = over_noise(candidate, control, |field| self.is_noise(field, compared));
-        let in_control = self.differing(control);
-        for (key, difference) in &self.differing(Some(candidate)) {
-            let alone = !in_control.contains_key(key);
-            let counts = alone && !self.seen.get(key).is_some_and(|count| count.is_noise(compared));
+        let differs = over_noise(&examined.candidate, control, |field| self.is_noise(field, compared));
+        let by_candidate = self.named(&in_candidate);
+        for (key, fields) in &by_candidate {
+            let alone: Vec<_> = fields.iter().filter(|field| !in_control.contains(field)).collect();
+            let counts = alone.iter().any(|field| !self.is_noise(field, compared));
             let count = self.seen.entry(key.clone()).or_default();
             count.raw += 1;
-            count.both += u64::from(!alone);
+            count.both += u64::from(alone.is_empty());
             count.counted += u64::from(counts);
-            if alone && count.examples.len() < EXAMPLES {
-                let difference = Difference::clone(difference);
-                count.examples.push(FieldExample { pair: pair.to_owned(), difference });
+            if count.examples.len() < EXAMPLES {
+                let mut shown = examined.candidate.differences();
+                let difference = shown.find(|shown| alone.contains(&&shown.field()));
+                count.examples.extend(difference.map(|difference| FieldExample {
+                    pair: pair.to_owned(),
+                    difference: difference.clone(),
+                }));
             }
         }
-        for key in in_control.into_keys() {
+        for key in self.named(&in_control).into_keys() {
             self.seen.entry(key).or_default().noise += 1;
         }
         differs
@@ -133,19 +144,19 @@ impl Fields {
     }
 
     fn is_noise(&self, field: &Field<'_>, compared: u64) -> bool {
-        self.seen.get(&self.key(field, 0)).is_some_and(|count| count.is_noise(compared))
+        let key = (field.path.to_owned(), field.kind);
+        self.seen.get(&key).is_some_and(|count| is_noise(field, count, compared))
     }
 
-    /// The fields that differ, under the names that they are counted by, each with its first difference.
-    fn differing<'d>(&self, found: Option<&'d AnswerDifference>) -> BTreeMap<(String, Kind), &'d Difference> {
-        let (mut fields, mut new) = (BTreeMap::new(), 0);
-        for difference in found.into_iter().flat_map(AnswerDifference::differences) {
-            if let Entry::Vacant(entry) = fields.entry(self.key(&difference.field(), new)) {
-                new += usize::from(!self.seen.contains_key(entry.key()));
-                entry.insert(difference);
-            }
+    /// Fields by the names that they are counted by.
+    fn named<'f>(&self, fields: &BTreeSet<Field<'f>>) -> BTreeMap<(String, Kind), Vec<Field<'f>>> {
+        let (mut named, mut new) = (BTreeMap::<_, Vec<_>>::new(), 0);
+        for field in fields {
+            let key = self.key(field, new);
+            new += usize::from(!self.seen.contains_key(&key) && !named.contains_key(&key));
+            named.entry(key).or_default().push(*field);
         }
-        fields
+        named
     }
 
     /// The name that a field is counted by, when `new` others are about to be taken in.

@@ -7,7 +7,7 @@ mod text;
 use serde::Serialize;
 
 use super::endpoint::Endpoint;
-use super::fields::FieldCount;
+use super::fields::{FieldCount, is_noise};
 use super::judge::{Finding, Judgement};
 use super::part::Part;
 use super::point::Percentiles;
@@ -266,7 +266,7 @@ fn field(field: &Field<'_>, count: &FieldCount, compared: u64) -> FieldView {
         raw: count.raw,
         noise: count.noise,
         excess: count.excess(),
-        is_noise: count.is_noise(compared),
+        is_noise: is_noise(field, count, compared),
         examples: examples.collect(),
     }
 }
@@ -324,17 +324,11 @@ fn mismatch(discordance: &Discordance) -> MismatchView {
 
 pub(super) fn bodies(part: &Part) -> MismatchView {
     let bodies = &part.evidence.bodies;
-    let unequal = share(bodies.unequal, bodies.compared);
     MismatchView {
         compared: bodies.compared,
         raw: share(part.raw_bodies.candidate, bodies.compared),
         noise: share(part.raw_bodies.control, bodies.compared),
-        // Where nothing is unequal, there is nothing to examine.
-        over_noise: if bodies.unequal == 0 {
-            unequal
-        } else {
-            unequal.zip(bodies.examined.excess()).map(|(unequal, excess)| unequal * excess)
-        },
+        over_noise: bodies.over_noise(),
     }
 }
 

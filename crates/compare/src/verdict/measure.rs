@@ -59,14 +59,7 @@ impl Measure<'_> {
     pub(super) fn observed(&self) -> Option<f64> {
         match &self.quantity {
             Quantity::Excess(discordance) => discordance.excess(),
-            Quantity::Bodies(bodies) | Quantity::Diffy(bodies) => {
-                let unequal = bodies.unequal as f64 / bodies.compared as f64;
-                match bodies.examined.excess() {
-                    _ if bodies.compared == 0 => None,
-                    None if bodies.unequal == 0 => Some(0.0),
-                    excess => excess.map(|excess| unequal * excess),
-                }
-            }
+            Quantity::Bodies(bodies) | Quantity::Diffy(bodies) => bodies.over_noise(),
             Quantity::Ratio { p, primary, shadow } => Some(shadow.quantile(*p)? / primary.quantile(*p)?),
         }
     }
@@ -82,7 +75,7 @@ impl Measure<'_> {
         match &self.quantity {
             Quantity::Excess(discordance) => discordance.trials > 0,
             Quantity::Bodies(bodies) | Quantity::Diffy(bodies) => {
-                bodies.compared > 0 && (bodies.unequal == 0 || bodies.examined.trials > 0)
+                bodies.compared > 0 && (bodies.unequal == 0 || bodies.sample().trials > 0.0)
             }
             Quantity::Ratio { primary, shadow, .. } => primary.count() > 0 && shadow.count() > 0,
         }
@@ -137,10 +130,11 @@ fn excess(discordance: &Discordance, times: f64, limit: f64, alpha: f64) -> Inte
 
 /// The rate of unequal digests, times the excess among the unequal that were examined.
 ///
-/// Which of the unequal are examined does not depend on what is in them, so the two factors multiply. Where all of them
-/// were examined, the excess is taken over all pairs at once, which is narrower.
+/// Which of the unequal are examined depends on where and when they were seen, which their weights make up for, and not on
+/// what is in them, so the two factors multiply. Of those of endpoints of which none was examined, all may be due to the
+/// candidate, or to the other. Where all of them were examined, the excess is taken over all pairs at once, which is narrower.
 fn over_noise(bodies: &BodyEvidence, times: f64, limit: f64, alpha: f64) -> Interval {
-    if bodies.examined.trials >= bodies.unequal {
+    if bodies.sample.is_none() && bodies.examined.trials >= bodies.unequal {
         let all = Discordance { trials: bodies.compared, ..bodies.examined };
         return excess(&all, times, limit, alpha);
     }
@@ -148,7 +142,12 @@ fn over_noise(bodies: &BodyEvidence, times: f64, limit: f64, alpha: f64) -> Inte
     // With a timestamp in each body, all of them are unequal.
     let anywhere = Prior::around(0.5);
     let unequal = rate::interval(scaled(bodies.unequal), scaled(bodies.compared), anywhere, alpha / 2.0);
-    let among = excess(&bodies.examined, times, limit, alpha / 2.0);
+    let sample = bodies.sample();
+    let [candidate, other, trials] =
+        [sample.candidate_only, sample.other_only, sample.trials].map(|count| count * times);
+    let among = excess::weighted(candidate, other, trials, limit, alpha / 2.0);
+    let unseen = sample.unseen / (sample.of + sample.unseen);
+    let among = Interval { lo: among.lo * (1.0 - unseen) - unseen, hi: among.hi * (1.0 - unseen) + unseen };
     // The excess can be negative, the rate cannot.
     let end = |excess: f64, wide: f64, narrow: f64| excess * if excess < 0.0 { wide } else { narrow };
     Interval { lo: end(among.lo, unequal.hi, unequal.lo), hi: end(among.hi, unequal.lo, unequal.hi) }
@@ -157,11 +156,11 @@ fn over_noise(bodies: &BodyEvidence, times: f64, limit: f64, alpha: f64) -> Inte
 /// Diffy's rule, as in its `JoinedField`: the relative difference |raw - noise| / (raw + noise) over 20 %, and the
 /// absolute one over 0.03 % of the requests, with raw over noise.
 fn diffy(bodies: &BodyEvidence) -> State {
-    let examined = &bodies.examined;
+    let sample = bodies.sample();
     let unequal = bodies.unequal as f64 / bodies.compared as f64;
-    let share = |count: u64| unequal * count as f64 / examined.trials.max(1) as f64;
-    let raw = share(examined.candidate_only + examined.both);
-    let noise = share(examined.other_only + examined.both);
+    let share = |count: f64| if sample.trials > 0.0 { unequal * count / sample.trials } else { 0.0 };
+    let raw = share(sample.candidate_only + sample.both);
+    let noise = share(sample.other_only + sample.both);
     let over = raw - noise;
     if over > 0.0003 && over > 0.2 * (raw + noise) { State::Fail } else { State::Pass }
 }

@@ -84,7 +84,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn report(found: Comparison) -> Report {
-    let Comparison { compared_as, differences: Differences { first, total }, truncated, remark } = found;
+    let Comparison { compared_as, differences: Differences { first, total, .. }, truncated, remark } = found;
     let differences = first.into_iter().map(|difference| Entry {
         path: difference.path,
         kind: difference.kind.name(),

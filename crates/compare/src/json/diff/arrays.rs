@@ -23,7 +23,7 @@ impl<'a> Walk<'a> {
                 || Some(primary.len().to_string()),
                 || Some(shadow.len().to_string()),
             );
-        } else if !unordered && left.len() > 1 && is_shuffled(&left, &right) {
+        } else if !unordered && left.len() > 1 && is_shuffled(&left, &right) && are_twins(primary, shadow) {
             let bytes = self.shown_bytes;
             let shown = |elements| Some(array_text(elements, bytes));
             self.note_text(Kind::Order, || shown(primary), || shown(shadow));
@@ -68,7 +68,7 @@ fn without_ends<'n, 'a, 'b>(
 }
 
 /// What is left of both without the elements that have a twin anywhere on the other side.
-pub(super) fn without_twins<'n, 'a, 'b>(
+fn without_twins<'n, 'a, 'b>(
     left: &'n [Node<'a>],
     right: &'n [Node<'b>],
 ) -> (Elements<'n, 'a>, Elements<'n, 'b>) {
@@ -98,7 +98,13 @@ fn take_same(node: &Node<'_>, candidates: &mut Vec<usize>, right: &[Node<'_>]) -
     Some(candidates.remove(candidates.len() - 1 - place))
 }
 
-/// Whether these elements, as many on both sides, are the same in another order.
+/// Whether each element has a twin on the other side. Where a tolerance is in play, a fingerprint alone does not say so.
+pub(super) fn are_twins(left: &[Node<'_>], right: &[Node<'_>]) -> bool {
+    let (left, right) = without_twins(left, right);
+    left.is_empty() && right.is_empty()
+}
+
+/// Whether these elements, as many on both sides, may be the same in another order.
 fn is_shuffled(left: &[(usize, &Node<'_>)], right: &[(usize, &Node<'_>)]) -> bool {
     // Mostly they are not, and then the first one mostly has no twin.
     let has_twin = |(_, node): &(usize, &Node<'_>)| right.iter().any(|(_, other)| is_same(node, other));

@@ -1,7 +1,7 @@
 //! Whether two values are the same. It stops at the first difference and keeps nothing, so that a walk can ask it of every
 //! element of an array before it looks for what differs.
 
-use super::arrays::without_twins;
+use super::arrays::are_twins;
 use super::members::Pairing;
 use crate::json::number;
 use crate::json::tree::{Member, Node, Value};
@@ -16,10 +16,7 @@ pub(super) fn is_same(left: &Node<'_>, right: &Node<'_>) -> bool {
     match (&left.value, &right.value) {
         (Value::Object(mine), Value::Object(theirs)) => are_same_members(mine, theirs),
         (Value::Array(mine), Value::Array(theirs)) if left.mark.unordered || right.mark.unordered => {
-            mine.len() == theirs.len() && {
-                let (mine, theirs) = without_twins(mine, theirs);
-                mine.is_empty() && theirs.is_empty()
-            }
+            mine.len() == theirs.len() && are_twins(mine, theirs)
         }
         (Value::Array(mine), Value::Array(theirs)) => {
             mine.len() == theirs.len() && mine.iter().zip(theirs).all(|(left, right)| is_same(left, right))

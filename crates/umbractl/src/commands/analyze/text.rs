@@ -5,6 +5,7 @@ use umbra_compare::{
     report::{
         Report,
         endpoint::Endpoint,
+        fields::is_noise,
         judge::{Finding, Judgement},
         words,
     },
@@ -63,11 +64,7 @@ fn row(name: &str, endpoint: &Endpoint) -> Vec<String> {
     let evidence = &endpoint.part.evidence;
     let rate = |excess: Option<f64>| excess.map(words::percent).unwrap_or_default();
     let bodies = evidence.bodies;
-    let over_noise = match bodies.examined.excess() {
-        _ if bodies.compared == 0 => None,
-        None => Some(0.0),
-        Some(excess) => Some(excess * bodies.unequal as f64 / bodies.compared as f64),
-    };
+    let over_noise = bodies.over_noise();
     let quantile = |p: f64| {
         let ms = |histogram: &Histogram| histogram.quantile(p).map(|us| words::digits(us / 1_000.0));
         match (ms(&evidence.primary_latency), ms(&evidence.shadow_latency)) {
@@ -115,7 +112,7 @@ fn fields(report: &Report) -> String {
             field.kind.name().to_owned(),
             words::number(count.raw),
             words::number(count.noise),
-            if count.is_noise(compared) { "yes" } else { "no" }.to_owned(),
+            if is_noise(&field, count, compared) { "yes" } else { "no" }.to_owned(),
             example.map(|example| example.pair.clone()).unwrap_or_default(),
             values.unwrap_or_default(),
         ]

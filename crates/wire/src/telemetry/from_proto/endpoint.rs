@@ -56,6 +56,7 @@ pub(super) fn endpoint(
             compared: digests.trials,
             unequal,
             examined: Discordance { trials: unequal, ..digests },
+            sample: None,
         },
         primary_latency: latency(&message.primary_latency, pairs, at.field("primary_latency"), errors)?,
         shadow_latency: latency(&message.shadow_latency, pairs, at.field("shadow_latency"), errors)?,
