@@ -280,7 +280,7 @@ impl Access {
 
     /// Notes a write of this caller; how long to wait, if it was one too many.
     pub fn note_write(&self, caller: &Caller) -> Option<Duration> {
-        self.pace.as_ref()?.note(&caller.name)
+        self.pace.as_ref()?.note(&caller.identity)
     }
 
     /// Begins a session with a token.
@@ -423,7 +423,14 @@ pub fn now_ms() -> u64 {
 /// Whoever holds this token; `None` for a node's.
 fn caller(token: &Token, via: Via, expires_ms: Option<u64>) -> Option<Caller> {
     let Grant::Person { role, scope } = &token.grant else { return None };
-    Some(Caller { name: format!("token:{}", token.name), role: *role, scope: scope.clone(), via, expires_ms })
+    Some(Caller {
+        name: format!("token:{}", token.name),
+        identity: format!("token:{}", token.id),
+        role: *role,
+        scope: scope.clone(),
+        via,
+        expires_ms,
+    })
 }
 
 /// What follows `Bearer` (RFC 6750; the scheme is compared without case).

@@ -103,7 +103,7 @@ impl Oidc {
     }
 
     fn caller(&self, claims: &Map<String, Value>) -> Result<Caller, String> {
-        let OidcOptions { role_claim, scope_claim, name_claim, .. } = &self.options;
+        let OidcOptions { issuer, role_claim, scope_claim, name_claim, .. } = &self.options;
         let name = claim(claims, name_claim).and_then(Value::as_str).unwrap_or_default();
         let is_sound = !name.is_empty()
             && name.chars().count() <= MAX_NAME_CHARACTERS
@@ -111,6 +111,13 @@ impl Oidc {
         if !is_sound {
             return Err(format!("has no name in its claim {name_claim}"));
         }
+        // Names may be shared or pass on; a provider gives a subject to one alone, if it says one at all.
+        let subject = claims.get("sub").and_then(Value::as_str).filter(|subject| !subject.is_empty());
+        let (claimed, who) = match subject {
+            Some(subject) => ("sub", subject),
+            None => (name_claim.as_str(), name),
+        };
+        let identity = format!("oidc:{issuer} {claimed}={who}");
         let roles = claim(claims, role_claim).map(texts).unwrap_or_default();
         let role = roles.iter().filter_map(|role| Role::parse(role)).max();
         let role =
@@ -131,7 +138,7 @@ impl Oidc {
             let ms = (seconds * 1e3) as u64;
             ms.saturating_add(LEEWAY_SECONDS * 1_000)
         });
-        Ok(Caller { name: format!("oidc:{name}"), role, scope, via: Via::Oidc, expires_ms })
+        Ok(Caller { name: format!("oidc:{name}"), identity, role, scope, via: Via::Oidc, expires_ms })
     }
 }
 
@@ -193,5 +200,27 @@ mod tests {
             let other = format!("{message}.{}", signature.chars().rev().collect::<String>());
             assert!(matches!(oidc.check(&other).await, Err(NotBelieved::Wrong(_))), "{algorithm}");
         }
+    }
+
+    /// Two people may have one name, and somebody may get another: what the provider calls them is theirs alone.
+    #[test]
+    fn who_somebody_is_does_not_hang_on_a_name() {
+        let source = Source::File("keys.json".into());
+        let options = OidcOptions {
+            issuer: "https://id.example.com".to_owned(),
+            audience: "umbra".to_owned(),
+            jwks: source.clone(),
+            role_claim: "role".to_owned(),
+            scope_claim: None,
+            name_claim: "mail".to_owned(),
+        };
+        let oidc = Oidc { options, keys: Arc::new(Keys::new(source).unwrap()) };
+        let identity = |claims: Value| oidc.caller(claims.as_object().unwrap()).unwrap().identity;
+        let first = identity(serde_json::json!({"role": "viewer", "mail": "ann", "sub": "1"}));
+        assert_eq!(first, "oidc:https://id.example.com sub=1");
+        assert_eq!(first, identity(serde_json::json!({"role": "admin", "mail": "other", "sub": "1"})));
+        assert_ne!(first, identity(serde_json::json!({"role": "viewer", "mail": "ann", "sub": "2"})));
+        let nameless = identity(serde_json::json!({"role": "viewer", "mail": "1"}));
+        assert_eq!(nameless, "oidc:https://id.example.com mail=1");
     }
 }

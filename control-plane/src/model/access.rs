@@ -40,6 +40,9 @@ pub enum Via {
 pub struct Caller {
     /// For the audit trail: `dev`, `token:deploy-bot`, `oidc:ann@example.com`.
     pub name: String,
+    /// Tells them apart from every other, also from others of the same name: the id of their token, or what the
+    /// identity provider calls them.
+    pub identity: String,
     /// What they may do.
     pub role: Role,
     /// Which shadows an operator may move. Nothing to the other roles.
@@ -92,6 +95,7 @@ impl Caller {
     pub fn dev() -> Caller {
         Caller {
             name: "dev".to_owned(),
+            identity: "dev".to_owned(),
             role: Role::Admin,
             scope: Scope::All,
             via: Via::Dev,

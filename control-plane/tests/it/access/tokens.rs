@@ -150,7 +150,8 @@ async fn writes_have_a_pace() {
     let folder = folder();
     let options = ServeOptions { writes_per_second: Some("1".to_owned()), ..ServeOptions::default() };
     let server = TestServer::guarded(folder.path(), options).await;
-    let other = server.api.token(json!({"name": "other", "role": "admin"})).await;
+    // Of the same name: a pace is a token's own.
+    let other = server.api.token(json!({"name": "bootstrap", "role": "admin"})).await;
     let other = server.api.with(other["token"].as_str());
     let write = async |api: &Api| api.send(Method::POST, "/api/v1/apply", "application/yaml", CHECKOUT).await;
     let mut refused = None;
