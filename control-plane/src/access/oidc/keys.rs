@@ -66,7 +66,7 @@ pub(super) struct Keys {
     client: reqwest::Client,
     held: RwLock<Held>,
     /// When it was tried last; held while it is tried, so that one tries for all.
-    tried: Mutex<Option<Instant>>,
+    tried: Arc<Mutex<Option<Instant>>>,
 }
 
 #[derive(Default)]
@@ -96,7 +96,7 @@ impl Keys {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none());
         let client = client.build().map_err(|source| NoKeys::Fetch { url: "keys".to_owned(), source })?;
-        Ok(Keys { source, client, held: RwLock::default(), tried: Mutex::default() })
+        Ok(Keys { source, client, held: RwLock::default(), tried: Arc::default() })
     }
 
     /// The key with this id, or the only one that fits if the token names none.
@@ -123,23 +123,25 @@ impl Keys {
         }
     }
 
-    /// Fetches the keys, unless that was just tried.
-    async fn refresh(&self) {
-        let mut tried = self.tried.lock().await;
+    /// Fetches the keys, unless that was just tried. Whoever waits for it and hangs up does not keep the others from it,
+    /// nor make it count for nothing.
+    async fn refresh(self: &Arc<Self>) {
+        let mut tried = Arc::clone(&self.tried).lock_owned().await;
         if tried.is_some_and(|at| at.elapsed() < PAUSE) {
             return;
         }
-        match self.fetch().await {
-            Ok(keys) => {
-                info!(keys = keys.len(), "the identity provider's keys are here");
-                let held = Held { keys: Arc::new(keys), since: Some(Instant::now()) };
-                *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
-            }
-            Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "no keys of the identity provider");
-            }
-        }
         *tried = Some(Instant::now());
+        let own = Arc::clone(self);
+        let fetched = tokio::spawn(async move {
+            match own.load().await {
+                Ok(()) => info!(keys = own.current().0.len(), "the identity provider's keys are here"),
+                Err(error) => {
+                    warn!(error = &error as &dyn std::error::Error, "no keys of the identity provider");
+                }
+            }
+            drop(tried);
+        });
+        drop(fetched.await);
     }
 
     /// The keys at their source.
@@ -221,4 +223,35 @@ fn pick(keys: &[Key], id: Option<&str>, algorithm: Algorithm) -> Option<Decoding
     let mut fitting = keys.iter().filter(fits);
     let only = fitting.next()?;
     fitting.next().is_none().then(|| only.key.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use serde_json::json;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Strangers who ask and hang up, again and again, would have had the provider asked as often.
+    #[tokio::test]
+    async fn whoever_hangs_up_has_asked_all_the_same() {
+        let provider = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/keys", provider.local_addr().unwrap());
+        let keys = Arc::new(Keys::new(Source::Url(url)).unwrap());
+        let mut asked = tokio::select! {
+            _ = keys.find(Some("one"), Algorithm::RS256) => panic!("nobody has answered yet"),
+            asked = provider.accept() => asked.unwrap().0,
+        };
+        let rsa = json!({"keys": [{"kty": "RSA", "use": "sig", "kid": "one", "n": "AQAB", "e": "AQAB"}]});
+        let rsa = rsa.to_string();
+        let answer =
+            format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{rsa}", rsa.len());
+        let _ = asked.read(&mut [0; 4096]).await.unwrap();
+        asked.write_all(answer.as_bytes()).await.unwrap();
+        assert!(matches!(keys.find(Some("one"), Algorithm::RS256).await, Found::Key(_)));
+        assert!(matches!(keys.find(Some("two"), Algorithm::RS256).await, Found::Unknown));
+        assert!(provider.accept().now_or_never().is_none(), "it was asked once");
+    }
 }
