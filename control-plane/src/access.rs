@@ -4,6 +4,7 @@
 //! in here is logged that would let its reader in.
 
 pub mod bootstrap;
+mod change;
 mod failures;
 mod keep;
 pub mod key;
@@ -24,6 +25,7 @@ use axum::http::{HeaderMap, header};
 use subtle::ConstantTimeEq;
 use tokio::sync::watch;
 
+use crate::access::change::Changes;
 use crate::access::failures::Failures;
 use crate::access::key::{KeyError, Purpose, ServerKey};
 use crate::access::nodes::NodeRules;
@@ -32,21 +34,18 @@ use crate::access::oidc::{NotBelieved, Oidc, OidcOptions};
 use crate::access::pace::Pace;
 use crate::access::random::NoRandom;
 use crate::access::sessions::{Begun, SessionTimes, Sessions};
-use crate::access::text::{Made, Shown};
+use crate::access::text::Shown;
 use crate::access::tokens::{Held, Tokens};
 use crate::listener::Peer;
-use crate::model::access::token::{Grant, NewToken, Token};
+use crate::model::access::token::{Grant, Token};
 use crate::model::access::{Caller, Via};
-use crate::model::audit::Origin;
-use crate::store::access::{AccessStore, KeptToken};
+use crate::store::access::AccessStore;
 use crate::store::error::StoreError;
 
 /// The name of the console's cookie.
 pub const COOKIE: &str = "umbra_session";
 /// Tokens that there may be, spent ones included.
 const MAX_TOKENS: usize = 10_000;
-/// Spent tokens are listed for so long.
-const SPENT_MS: u64 = 90 * 24 * 3_600_000;
 
 /// How people and nodes get in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,6 +78,7 @@ pub struct Access {
     pace: Option<Pace>,
     oidc: Option<Oidc>,
     nodes: NodeRules,
+    changes: Changes,
     changed: watch::Sender<()>,
 }
 
@@ -218,6 +218,7 @@ impl Access {
             pace: writes.map(Pace::new),
             oidc,
             nodes,
+            changes: Changes::default(),
             changed: watch::Sender::new(()),
         })
     }
@@ -287,7 +288,7 @@ impl Access {
     ///
     /// # Errors
     /// The token is not good for one, or the session cannot be kept.
-    pub async fn sign_in(&self, text: &str, peer: Option<&Peer>) -> Result<SignedIn, AccessError> {
+    pub async fn sign_in(self: &Arc<Self>, text: &str, peer: Option<&Peer>) -> Result<SignedIn, AccessError> {
         let now_ms = now_ms();
         let wrong = |why: &str| self.refuse(why, peer);
         let held = self.check(text.trim(), now_ms).map_err(wrong)?;
@@ -295,11 +296,13 @@ impl Access {
         let ends_ms = held.token.expires_ms.unwrap_or(u64::MAX);
         let caller = caller(&held.token, Via::Session, Some(ends_ms).filter(|at| *at < u64::MAX))
             .ok_or_else(|| wrong("a node's token is for its stream and its reports"))?;
-        self.store.begin_session(&kept).await?;
-        let gone = self.sessions.put(kept);
-        if !gone.is_empty() {
-            self.store.end_sessions(&gone).await?;
-        }
+        let own = Arc::clone(self);
+        let begun = self.to_its_end(async move {
+            own.store.begin_session(&kept).await?;
+            let gone = own.sessions.put(kept);
+            if gone.is_empty() { Ok(()) } else { Ok(own.store.end_sessions(&gone).await?) }
+        });
+        begun.await?;
         let csrf = Some(sessions::csrf(&self.key, &cookie));
         let cookie = self.set_cookie(&cookie, self.sessions.most_seconds());
         Ok(SignedIn { known: Known { caller, csrf }, cookie })
@@ -323,64 +326,9 @@ impl Access {
         self.tokens.list()
     }
 
-    /// Makes a token; its text is here and nowhere else.
-    ///
-    /// # Errors
-    /// There are too many, or it cannot be kept.
-    pub async fn create(&self, new: NewToken, origin: &Origin) -> Result<(Token, String), AccessError> {
-        let made = Made::new(matches!(new.grant, Grant::Node(_)))?;
-        let token = self.token(made.id.clone(), new, origin);
-        self.keep_token(token.clone(), made.secret(), origin).await?;
-        Ok((token, made.text))
-    }
-
-    /// Revokes a token: nobody gets in with it any more, sessions and streams that were begun with it end. `false` if
-    /// there is no such token.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn revoke(&self, id: &str, origin: &Origin) -> Result<bool, AccessError> {
-        let Some(held) = self.tokens.get(id) else { return Ok(false) };
-        if held.token.revoked_ms.is_none() {
-            let now_ms = now_ms();
-            self.store.revoke(&held.token, now_ms, origin).await?;
-            self.tokens.revoke(id, now_ms);
-            self.sessions.end_of(id);
-            self.changed.send_replace(());
-        }
-        Ok(true)
-    }
-
     /// Told whenever somebody may have lost what they had: look again with [`Access::still_holds`].
     pub fn watch(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
-    }
-
-    fn token(&self, id: String, new: NewToken, origin: &Origin) -> Token {
-        Token {
-            id,
-            name: new.name,
-            grant: new.grant,
-            created_ms: now_ms(),
-            created_by: origin.actor.clone(),
-            expires_ms: new.expires_ms,
-            last_used_ms: None,
-            revoked_ms: None,
-        }
-    }
-
-    async fn keep_token(&self, token: Token, secret: &str, origin: &Origin) -> Result<(), AccessError> {
-        let spent_ms = now_ms().saturating_sub(SPENT_MS);
-        let before = |at: Option<u64>| at.is_some_and(|at| at < spent_ms);
-        self.tokens.forget(|token| before(token.revoked_ms) || before(token.expires_ms));
-        if self.tokens.len() >= MAX_TOKENS {
-            return Err(AccessError::TooMany);
-        }
-        let tag = self.key.tag(Purpose::Token, &tokens::proof(&token, secret)).to_vec();
-        let kept = KeptToken { token, tag };
-        self.store.create(&kept, spent_ms, origin).await?;
-        self.tokens.put(kept);
-        Ok(())
     }
 
     /// The token of this text, if it is good.

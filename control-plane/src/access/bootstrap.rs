@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::access::change::token;
 use crate::access::text::{Made, Shown};
 use crate::access::{Access, AccessError, now_ms};
 use crate::model::access::Role;
@@ -44,7 +46,7 @@ impl Access {
     ///
     /// # Errors
     /// It cannot be had from where it should come, or there is nowhere to hand it to.
-    pub async fn bootstrap(&self, from: &Bootstrap) -> Result<Option<String>, AccessError> {
+    pub async fn bootstrap(self: &Arc<Self>, from: &Bootstrap) -> Result<Option<String>, AccessError> {
         if self.has_admin() {
             return Ok(None);
         }
@@ -78,7 +80,7 @@ impl Access {
         self.dev || self.tokens.list().iter().any(is_admin)
     }
 
-    async fn take(&self, place: &str, text: &str) -> Result<(), AccessError> {
+    async fn take(self: &Arc<Self>, place: &str, text: &str) -> Result<(), AccessError> {
         let wrong = |detail: &str| AccessError::Given { place: place.to_owned(), detail: detail.to_owned() };
         let shown = Shown::parse(text.trim()).filter(|shown| !shown.is_node).ok_or_else(|| {
             wrong("it is not a token: make one with  echo \"umbra_bootstrap_$(openssl rand -hex 32)\"")
@@ -86,7 +88,7 @@ impl Access {
         if self.tokens.get(shown.id).is_some() {
             return Err(wrong("it is revoked or expired, and stays so: make another with another id"));
         }
-        let token = self.token(shown.id.to_owned(), new(), &origin());
+        let token = token(shown.id.to_owned(), new(), &origin());
         self.keep_token(token, shown.secret, &origin()).await
     }
 }

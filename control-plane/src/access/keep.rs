@@ -16,7 +16,7 @@ const USES: u64 = 60;
 const FAILURES: u64 = 3_600;
 
 impl Access {
-    /// Works until `stop`, and then writes down what is left.
+    /// Works until `stop`, waits for the changes that were begun, and then writes down what is left.
     pub async fn keep(self: Arc<Self>, stop: CancellationToken) {
         let mut turns = tokio::time::interval(TURN);
         let mut turn = 0_u64;
@@ -24,6 +24,7 @@ impl Access {
             turn = turn.wrapping_add(1);
             self.write_down(turn.is_multiple_of(USES), turn.is_multiple_of(FAILURES)).await;
         }
+        self.end_changes().await;
         self.write_down(true, true).await;
     }
 
@@ -43,7 +44,10 @@ impl Access {
             if !tokens.is_empty() || !sessions.is_empty() || !failed.is_empty() {
                 self.store.note(&tokens, &sessions, &failed).await?;
             }
-            if ended.is_empty() { Ok(()) } else { self.store.end_sessions(&ended).await }
+            if !ended.is_empty() {
+                self.store.end_sessions(&ended).await?;
+            }
+            self.settle_all().await
         };
         if let Err(error) = written.await {
             error!(error = &error as &dyn std::error::Error, "uses of tokens cannot be written down");

@@ -20,7 +20,8 @@ pub(super) struct Tokens {
 pub(super) struct Held {
     pub(super) token: Token,
     tag: Vec<u8>,
-    used: Used,
+    /// Goes on when the rest is replaced.
+    used: Arc<Used>,
 }
 
 /// When something was last used, and whether that is on disk.
@@ -39,16 +40,18 @@ impl Tokens {
 
     /// Adds one, or puts it in place of what it was.
     pub(super) fn put(&self, KeptToken { token, tag }: KeptToken) {
-        let used = Used::at(token.last_used_ms.unwrap_or_default());
-        let held = Arc::new(Held { token, tag, used });
         let mut all = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        all.insert(held.token.id.clone(), held);
+        let used = match all.get(&token.id) {
+            Some(held) => Arc::clone(&held.used),
+            None => Arc::new(Used::at(token.last_used_ms.unwrap_or_default())),
+        };
+        all.insert(token.id.clone(), Arc::new(Held { token, tag, used }));
     }
 
     /// From now on it is revoked.
     pub(super) fn revoke(&self, id: &str, now_ms: u64) {
         let Some(held) = self.get(id) else { return };
-        let token = Token { revoked_ms: Some(now_ms), ..held.shown() };
+        let token = Token { revoked_ms: Some(now_ms), ..held.token.clone() };
         self.put(KeptToken { token, tag: held.tag.clone() });
     }
 

@@ -1,6 +1,7 @@
 //! `umbra token`: tokens of a server that does not run.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
@@ -103,7 +104,7 @@ async fn act(store: &Store, options: &TokenOptions, access: AccessOptions) -> an
         store.access().forget_all(&origin).await?;
         return Ok("every token and every session is forgotten".to_owned());
     }
-    let access = Access::open(store.access(), access).await?;
+    let access = Arc::new(Access::open(store.access(), access).await?);
     match &options.command {
         TokenCommand::Create(create) => {
             let (_, text) = access.create(wanted(create)?, &origin).await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, SqlitePool, Transaction};
+use sqlx::{QueryBuilder, Row, Sqlite, SqlitePool, Transaction};
 use tokio::sync::watch;
 
 use crate::model::access::failures::Failed;
@@ -20,6 +20,9 @@ use crate::store::turn::Turn;
 /// What the audit trail calls tokens, and attempts to get in.
 const TOKEN: &str = "Token";
 const ACCESS: &str = "Access";
+/// Columns in the order that [`token`] reads them in.
+const TOKENS: &str = "SELECT id, name, role, scope, tag, created_ms, created_by, expires_ms, last_used_ms, revoked_ms \
+                      FROM token";
 
 /// The part of the store that is about who may do what.
 #[derive(Clone)]
@@ -95,13 +98,18 @@ impl AccessStore {
     /// # Errors
     /// The store failed.
     pub async fn tokens(&self) -> Result<Vec<KeptToken>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, name, role, scope, tag, created_ms, created_by, expires_ms, last_used_ms, revoked_ms \
-             FROM token",
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(token).collect()
+        let mut query = QueryBuilder::<Sqlite>::new(TOKENS);
+        query.build().fetch_all(&self.pool).await?.iter().map(token).collect()
+    }
+
+    /// The token of this id.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn token(&self, id: &str) -> Result<Option<KeptToken>, StoreError> {
+        let mut query = QueryBuilder::<Sqlite>::new(TOKENS);
+        query.push(" WHERE id = ").push_bind(id);
+        query.build().fetch_optional(&self.pool).await?.as_ref().map(token).transpose()
     }
 
     /// Every session.

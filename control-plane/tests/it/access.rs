@@ -1,5 +1,6 @@
 //! Who gets in, and what they may do then.
 
+mod changes;
 mod nodes;
 mod offline;
 mod oidc;

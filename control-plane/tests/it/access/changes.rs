@@ -1,0 +1,146 @@
+//! Changes of who gets in, when whoever asked for them is gone, and when the database fails.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+use umbra_control_plane::access::{Access, AccessOptions};
+use umbra_control_plane::model::access::token::{Grant, NewToken};
+use umbra_control_plane::model::audit::{AuditFilter, Origin};
+use umbra_control_plane::store::metrics::StoreMetrics;
+use umbra_control_plane::store::{DatabaseUrl, Store};
+
+use crate::support::{database, folder, soon, sql};
+
+/// What a server knows of who gets in.
+struct Server {
+    store: Store,
+    access: Arc<Access>,
+}
+
+impl Server {
+    async fn open(folder: &Path) -> Server {
+        let metrics = StoreMetrics::register(&mut Registry::default());
+        let url = DatabaseUrl::from(database(folder));
+        let store = Store::open(&url, [0; 16], |_| Ok(()), metrics).await.unwrap();
+        let options = AccessOptions { key_file: folder.join("key"), ..AccessOptions::default() };
+        let access = Arc::new(Access::open(store.access(), options).await.unwrap());
+        Server { store, access }
+    }
+
+    async fn again(self, folder: &Path) -> Server {
+        self.store.close().await;
+        drop(self);
+        Server::open(folder).await
+    }
+
+    /// A viewer's token: its id and its text.
+    async fn viewer(&self) -> (String, String) {
+        let (token, text) = self.access.create(viewer(), &Origin::default()).await.unwrap();
+        (token.id, text)
+    }
+
+    async fn lets_in(&self, text: &str) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", format!("Bearer {text}").parse().unwrap());
+        self.access.authenticate(&headers, None).await.is_ok()
+    }
+
+    /// What the server does now and then, once more.
+    async fn keep(&self) {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        soon(Arc::clone(&self.access).keep(stop)).await;
+    }
+
+    /// The last change of a token in the audit trail.
+    async fn last(&self) -> (String, String) {
+        let tokens = AuditFilter { kind: Some("Token".to_owned()), ..AuditFilter::default() };
+        let rows = self.store.audit(&tokens, 1, None).await.unwrap();
+        (rows[0].record.action.clone(), rows[0].record.name.clone())
+    }
+}
+
+fn viewer() -> NewToken {
+    NewToken { name: "v".to_owned(), grant: Grant::of("viewer", None).unwrap(), expires_ms: None }
+}
+
+/// Asks, and hangs up when that has only just begun.
+async fn hang_up(asked: impl Future) {
+    let mut asked = Box::pin(asked);
+    assert!(futures::poll!(&mut asked).is_pending());
+}
+
+#[tokio::test]
+async fn a_change_is_made_to_its_end_when_the_client_hangs_up() {
+    let folder = folder();
+    let server = Server::open(folder.path()).await;
+    let (id, text) = server.viewer().await;
+    hang_up(server.access.revoke(&id, &Origin::default())).await;
+    server.keep().await;
+    assert!(!server.lets_in(&text).await);
+    assert_eq!(server.last().await, ("revoke".to_owned(), "v".to_owned()));
+
+    let new = NewToken { name: "w".to_owned(), ..viewer() };
+    hang_up(server.access.create(new, &Origin::default())).await;
+    server.keep().await;
+    assert_eq!(server.last().await, ("create".to_owned(), "w".to_owned()));
+    let known = server.access.tokens();
+    assert_eq!(known.len(), 2, "it is there to be revoked");
+
+    let server = server.again(folder.path()).await;
+    assert!(!server.lets_in(&text).await);
+    assert_eq!(server.access.tokens(), known);
+}
+
+#[tokio::test]
+async fn a_revocation_that_cannot_be_written_is_none() {
+    let folder = folder();
+    let server = Server::open(folder.path()).await;
+    let (id, text) = server.viewer().await;
+    sql(folder.path(), "CREATE TRIGGER no BEFORE UPDATE ON token BEGIN SELECT RAISE(ABORT, 'no'); END").await;
+    server.access.revoke(&id, &Origin::default()).await.unwrap_err();
+    assert!(server.lets_in(&text).await, "it was told that it failed");
+    sql(folder.path(), "DROP TRIGGER no").await;
+    assert!(server.access.revoke(&id, &Origin::default()).await.unwrap());
+    assert!(!server.lets_in(&text).await);
+    assert_eq!(server.last().await.0, "revoke");
+}
+
+/// As long as nobody can say whether a token is revoked, it is; then the disk has the last word.
+#[tokio::test]
+async fn a_token_in_doubt_lets_nobody_in() {
+    let folder = folder();
+    let server = Server::open(folder.path()).await;
+    let (id, text) = server.viewer().await;
+    let lose = "ALTER TABLE token RENAME TO elsewhere";
+    let find = "ALTER TABLE elsewhere RENAME TO token";
+    for is_revoked in [false, true] {
+        sql(folder.path(), lose).await;
+        for _ in 0..2 {
+            server.access.revoke(&id, &Origin::default()).await.unwrap_err();
+            assert!(!server.lets_in(&text).await);
+        }
+        server.keep().await;
+        assert!(!server.lets_in(&text).await);
+        if is_revoked {
+            sql(folder.path(), "UPDATE elsewhere SET revoked_ms = 1").await;
+        }
+        sql(folder.path(), find).await;
+        server.keep().await;
+        assert_eq!(server.lets_in(&text).await, !is_revoked);
+    }
+    assert!(server.access.revoke(&id, &Origin::default()).await.unwrap());
+    assert_eq!(server.last().await.0, "create", "it was revoked before");
+
+    let (id, text) = server.viewer().await;
+    sql(folder.path(), lose).await;
+    server.access.revoke(&id, &Origin::default()).await.unwrap_err();
+    sql(folder.path(), find).await;
+    assert!(server.access.revoke(&id, &Origin::default()).await.unwrap(), "asked again");
+    assert!(!server.lets_in(&text).await);
+    assert_eq!(server.last().await.0, "revoke");
+}
