@@ -299,8 +299,8 @@ impl Access {
         let own = Arc::clone(self);
         let begun = self.to_its_end(async move {
             own.store.begin_session(&kept).await?;
-            let gone = own.sessions.put(kept);
-            if gone.is_empty() { Ok(()) } else { Ok(own.store.end_sessions(&gone).await?) }
+            own.sessions.put(kept);
+            Ok(())
         });
         begun.await?;
         let csrf = Some(sessions::csrf(&self.key, &cookie));
@@ -308,17 +308,23 @@ impl Access {
         Ok(SignedIn { known: Known { caller, csrf }, cookie })
     }
 
-    /// Ends the session of these headers, if there is one; the value of `set-cookie` that makes the browser forget it.
+    /// Ends the session of these headers, if there is one. The value of `set-cookie` makes the browser forget it in any
+    /// case.
     ///
     /// # Errors
-    /// The database failed.
-    pub async fn sign_out(&self, headers: &HeaderMap) -> Result<String, AccessError> {
-        if let Some(session) = cookie(headers).and_then(|text| self.sessions.check(&self.key, text, now_ms()))
-        {
-            self.sessions.end(&session.id);
-            self.store.end_sessions(std::slice::from_ref(&session.id)).await?;
-        }
-        Ok(self.set_cookie("", 0))
+    /// The database failed. The session has ended, and is looked for on disk until it is gone from there; if the server
+    /// ends before that, it is back.
+    pub async fn sign_out(self: &Arc<Self>, headers: &HeaderMap) -> (String, Result<(), AccessError>) {
+        let session = cookie(headers).and_then(|text| self.sessions.look(&self.key, text, now_ms()));
+        let ended = match session {
+            Some(session) => {
+                self.sessions.end(&session.id);
+                let own = Arc::clone(self);
+                self.to_its_end(async move { Ok(own.forget_sessions().await?) }).await
+            }
+            None => Ok(()),
+        };
+        (self.set_cookie("", 0), ended)
     }
 
     /// Every token, the youngest first.

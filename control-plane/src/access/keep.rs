@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::access::{Access, now_ms};
+use crate::store::error::StoreError;
 
 /// How soon a failed attempt is in the audit trail.
 const TURN: Duration = Duration::from_secs(1);
@@ -35,8 +36,8 @@ impl Access {
         }
         let (tokens, sessions) =
             if uses { (self.tokens.take_used(), self.sessions.take_used()) } else { Default::default() };
-        let ended = if uses { self.sessions.sweep(now_ms()) } else { Vec::new() };
         if uses {
+            self.sessions.sweep(now_ms());
             // Tokens expire without anybody doing anything.
             self.changed.send_replace(());
         }
@@ -44,13 +45,21 @@ impl Access {
             if !tokens.is_empty() || !sessions.is_empty() || !failed.is_empty() {
                 self.store.note(&tokens, &sessions, &failed).await?;
             }
-            if !ended.is_empty() {
-                self.store.end_sessions(&ended).await?;
-            }
+            self.forget_sessions().await?;
             self.settle_all().await
         };
         if let Err(error) = written.await {
             error!(error = &error as &dyn std::error::Error, "uses of tokens cannot be written down");
         }
+    }
+
+    /// Deletes the sessions that have ended, also those whose deletion failed before.
+    pub(super) async fn forget_sessions(&self) -> Result<(), StoreError> {
+        let ended = self.sessions.still_on_disk();
+        if !ended.is_empty() {
+            self.store.end_sessions(&ended).await?;
+            self.sessions.gone_from_disk(&ended);
+        }
+        Ok(())
     }
 }

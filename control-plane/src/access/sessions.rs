@@ -1,7 +1,7 @@
 //! The console's sessions: each begun with a token, carried by a cookie, and ended by time, by its holder, or with its
 //! token.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ impl Default for SessionTimes {
 pub(super) struct Sessions {
     times: SessionTimes,
     held: Mutex<HashMap<String, Arc<Session>>>,
+    /// Ids of those that have ended and may still be on disk, where a restart would find them.
+    left: Mutex<BTreeSet<String>>,
 }
 
 /// One of them.
@@ -56,7 +58,7 @@ pub(super) struct Begun {
 
 impl Sessions {
     pub(super) fn new(times: SessionTimes, kept: Vec<KeptSession>) -> Sessions {
-        let sessions = Sessions { times, held: Mutex::default() };
+        let sessions = Sessions { times, held: Mutex::default(), left: Mutex::default() };
         for kept in kept {
             sessions.hold(kept);
         }
@@ -73,18 +75,16 @@ impl Sessions {
         Ok(Begun { kept, cookie })
     }
 
-    /// Puts one in; returns those that had to go for it.
-    pub(super) fn put(&self, kept: KeptSession) -> Vec<String> {
+    /// Puts one in, for which another may have to go.
+    pub(super) fn put(&self, kept: KeptSession) {
         self.hold(kept);
         let mut held = self.lock();
-        let mut gone = Vec::new();
         while held.len() > MAX_SESSIONS {
             let Some(oldest) = held.values().min_by_key(|session| session.used.ms()) else { break };
             let id = oldest.id.clone();
             held.remove(&id);
-            gone.push(id);
+            self.left().insert(id);
         }
-        gone
     }
 
     fn hold(&self, KeptSession { id, tag, token, began_ms, used_ms }: KeptSession) {
@@ -127,27 +127,46 @@ impl Sessions {
     /// Ends one.
     pub(super) fn end(&self, id: &str) {
         self.lock().remove(id);
+        self.left().insert(id.to_owned());
     }
 
-    /// Ends those that were begun with this token.
+    /// Ends those that were begun with this token; on disk they have ended with it.
     pub(super) fn end_of(&self, token: &str) {
         self.lock().retain(|_, session| session.token != token);
     }
 
-    /// Forgets those that have ended; their ids.
-    pub(super) fn sweep(&self, now_ms: u64) -> Vec<String> {
+    /// Ends those whose time is over.
+    pub(super) fn sweep(&self, now_ms: u64) {
         let mut held = self.lock();
-        let ended: Vec<String> =
-            held.values().filter(|session| self.ends_ms(session) <= now_ms).map(|s| s.id.clone()).collect();
-        for id in &ended {
-            held.remove(id);
+        held.retain(|id, session| {
+            let goes_on = self.ends_ms(session) > now_ms;
+            if !goes_on {
+                self.left().insert(id.clone());
+            }
+            goes_on
+        });
+    }
+
+    /// Ids of those that have ended and may still be on disk.
+    pub(super) fn still_on_disk(&self) -> Vec<String> {
+        self.left().iter().cloned().collect()
+    }
+
+    /// They are on disk no more.
+    pub(super) fn gone_from_disk(&self, ids: &[String]) {
+        let mut left = self.left();
+        for id in ids {
+            left.remove(id);
         }
-        ended
     }
 
     /// Those that were used since the last call, and when.
     pub(super) fn take_used(&self) -> Vec<(String, u64)> {
         self.lock().values().filter_map(|session| Some((session.id.clone(), session.used.take()?))).collect()
+    }
+
+    fn left(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
@@ -187,7 +206,10 @@ mod tests {
         assert!(sessions.check(&key, &cookie, 26_000).is_none(), "25 seconds in all");
         let sessions = Sessions::new(times, vec![kept.clone()]);
         assert!(sessions.check(&key, &cookie, 11_000).is_none(), "10 seconds without use");
-        assert_eq!(sessions.sweep(11_000), [kept.id]);
+        sessions.sweep(11_000);
+        assert_eq!(sessions.still_on_disk(), [kept.id]);
+        sessions.gone_from_disk(&sessions.still_on_disk());
+        assert!(sessions.still_on_disk().is_empty());
     }
 
     /// A clock that is set ends what it says is over, and nobody who goes on using a session is let in for longer than it lasts.
@@ -231,8 +253,8 @@ mod tests {
         for at in 0..=MAX_SESSIONS as u64 {
             let kept = Sessions::begin(&key, "a", at + 1).unwrap().kept;
             let first = first.get_or_insert_with(|| kept.id.clone());
-            let gone = sessions.put(kept);
-            assert_eq!(gone.first() == Some(first), at == MAX_SESSIONS as u64, "{at}");
+            sessions.put(kept);
+            assert_eq!(sessions.still_on_disk().first() == Some(first), at == MAX_SESSIONS as u64, "{at}");
         }
     }
 }

@@ -87,12 +87,14 @@ pub(crate) async fn sign_in(
 #[utoipa::path(delete, path = "/api/v1/session", tag = "access", responses(
     (status = 204, description = "It is ended", headers(("set-cookie" = String, description = "Empty"))),
 ))]
-pub(crate) async fn sign_out(
-    State(context): State<ApiContext>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let cookie = context.access.sign_out(&headers).await?;
-    Ok(with_cookie(StatusCode::NO_CONTENT.into_response(), &cookie))
+pub(crate) async fn sign_out(State(context): State<ApiContext>, headers: HeaderMap) -> Response {
+    let (cookie, ended) = context.access.sign_out(&headers).await;
+    let answer = match ended {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => Problem::from(error).into_response(),
+    };
+    // It has ended either way, and the browser is not to show it again.
+    with_cookie(answer, &cookie)
 }
 
 fn me(Known { caller, csrf }: Known) -> Me {

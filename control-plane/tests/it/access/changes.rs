@@ -44,9 +44,7 @@ impl Server {
     }
 
     async fn lets_in(&self, text: &str) -> bool {
-        let mut headers = HeaderMap::new();
-        headers.insert("authorization", format!("Bearer {text}").parse().unwrap());
-        self.access.authenticate(&headers, None).await.is_ok()
+        self.access.authenticate(&headers("authorization", &format!("Bearer {text}")), None).await.is_ok()
     }
 
     /// What the server does now and then, once more.
@@ -64,6 +62,12 @@ impl Server {
     }
 }
 
+fn headers(name: &'static str, value: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(name, value.parse().unwrap());
+    headers
+}
+
 fn viewer() -> NewToken {
     NewToken { name: "v".to_owned(), grant: Grant::of("viewer", None).unwrap(), expires_ms: None }
 }
@@ -72,6 +76,21 @@ fn viewer() -> NewToken {
 async fn hang_up(asked: impl Future) {
     let mut asked = Box::pin(asked);
     assert!(futures::poll!(&mut asked).is_pending());
+}
+
+#[tokio::test]
+async fn a_session_ends_on_disk_when_the_client_hangs_up() {
+    let folder = folder();
+    let server = Server::open(folder.path()).await;
+    let (_, text) = server.viewer().await;
+    let cookie = server.access.sign_in(&text, None).await.unwrap().cookie;
+    let browser = headers("cookie", cookie.split(';').next().unwrap());
+    server.access.authenticate(&browser, None).await.unwrap();
+    hang_up(server.access.sign_out(&browser)).await;
+    server.access.authenticate(&browser, None).await.unwrap_err();
+    server.keep().await;
+    let server = server.again(folder.path()).await;
+    server.access.authenticate(&browser, None).await.unwrap_err();
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use umbra_control_plane::app::options::ServeOptions;
 
 use crate::api::problem;
-use crate::support::{Api, CHECKOUT, TestServer, folder, soon};
+use crate::support::{Api, CHECKOUT, TestServer, folder, soon, sql};
 
 const JSON: &str = "application/json";
 const VALVE: &str = "/api/v1/shadows/checkout-v2/valve";
@@ -121,6 +121,28 @@ async fn a_session_outlives_a_restart_and_ends_by_its_holder_or_with_its_token()
     let admin = server.api.with(admin.as_deref());
     assert_eq!(admin.request(Method::DELETE, &path).send().await.unwrap().status(), 204);
     problem(second.me().await, 401, "unauthenticated").await;
+}
+
+/// The disk failed when somebody signed out: nobody gets in with that session again, nor after a restart.
+#[tokio::test]
+async fn a_session_that_cannot_be_deleted_has_ended() {
+    let folder = folder();
+    let server = TestServer::guarded(folder.path(), ServeOptions::default()).await;
+    let token = server.api.token.clone().unwrap();
+    let mut browser = Browser::new(&server, &token).await;
+    let no = "CREATE TRIGGER no BEFORE DELETE ON session BEGIN SELECT RAISE(ABORT, 'no'); END";
+    sql(folder.path(), no).await;
+    let sign_out = browser.request(Method::DELETE, "/api/v1/session").header("x-umbra-csrf", &browser.csrf);
+    let failed = soon(sign_out.send()).await.unwrap();
+    assert!(failed.headers()["set-cookie"].to_str().unwrap().starts_with("umbra_session=; "));
+    problem(failed, 503, "unavailable").await;
+    problem(browser.me().await, 401, "unauthenticated").await;
+
+    sql(folder.path(), "DROP TRIGGER no").await;
+    server.ended().await.unwrap();
+    let server = TestServer::start_with(folder.path(), ServeOptions::default()).await;
+    browser.api.base.clone_from(&server.api.base);
+    problem(browser.me().await, 401, "unauthenticated").await;
 }
 
 #[tokio::test]
