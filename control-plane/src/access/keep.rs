@@ -1,4 +1,5 @@
-//! What goes on beside the requests: uses and failures are written down now and then, and what has ended is forgotten.
+//! What goes on beside the requests: uses and failures are written down now and then, what has ended is forgotten, and
+//! what could not be written is tried again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +8,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::access::{Access, now_ms};
+use crate::model::access::failures::Unwritten;
 use crate::store::error::StoreError;
 
-/// How soon a failed attempt is in the audit trail.
+/// How soon a failed attempt is in the audit trail, and how often what failed is tried again.
 const TURN: Duration = Duration::from_secs(1);
 /// In turns: how often uses are written down, and sessions and tokens that have ended are looked for.
 const USES: u64 = 60;
@@ -21,36 +23,68 @@ impl Access {
     pub async fn keep(self: Arc<Self>, stop: CancellationToken) {
         let mut turns = tokio::time::interval(TURN);
         let mut turn = 0_u64;
+        let mut failed = Unwritten::default();
+        let mut fails = false;
         while stop.run_until_cancelled(turns.tick()).await.is_some() {
             turn = turn.wrapping_add(1);
-            self.write_down(turn.is_multiple_of(USES), turn.is_multiple_of(FAILURES)).await;
+            let uses = turn.is_multiple_of(USES);
+            if uses {
+                self.sessions.sweep(now_ms());
+                // Tokens expire without anybody doing anything.
+                self.changed.send_replace(());
+            }
+            self.count(turn.is_multiple_of(FAILURES), &mut failed);
+            let written = self.write_down(uses, &mut failed).await;
+            // Every second would fill the log.
+            if let Err(error) = written.as_ref()
+                && !fails
+            {
+                cannot_be_written(error);
+            }
+            fails = written.is_err();
         }
         self.end_changes().await;
-        self.write_down(true, true).await;
+        self.count(true, &mut failed);
+        if let Err(error) = self.write_down(true, &mut failed).await {
+            cannot_be_written(&error);
+        }
     }
 
-    async fn write_down(&self, uses: bool, ends_period: bool) {
-        let failed = self.failures.take(ends_period);
-        for one in &failed {
-            warn!(address = one.address, attempts = one.attempts, "sign-in failed");
+    /// Takes the failed attempts over that are to be written.
+    fn count(&self, ends_period: bool, failed: &mut Unwritten) {
+        let rows = self.failures.take(ends_period);
+        for row in &rows {
+            warn!(address = row.address, attempts = row.attempts, "sign-in failed");
         }
+        failed.add(rows);
+    }
+
+    /// What one of these cannot do does not keep the others from it.
+    async fn write_down(&self, uses: bool, failed: &mut Unwritten) -> Result<(), StoreError> {
+        let noted = self.note(uses, failed).await;
+        let forgotten = self.forget_sessions().await;
+        let settled = self.settle_all().await;
+        noted.and(forgotten).and(settled)
+    }
+
+    /// After a failure all of it waits for the next time. It may be on disk already: then attempts are counted twice,
+    /// which is better than not at all.
+    async fn note(&self, uses: bool, failed: &mut Unwritten) -> Result<(), StoreError> {
         let (tokens, sessions) =
             if uses { (self.tokens.take_used(), self.sessions.take_used()) } else { Default::default() };
-        if uses {
-            self.sessions.sweep(now_ms());
-            // Tokens expire without anybody doing anything.
-            self.changed.send_replace(());
+        let rows = failed.rows();
+        if tokens.is_empty() && sessions.is_empty() && rows.is_empty() {
+            return Ok(());
         }
-        let written = async {
-            if !tokens.is_empty() || !sessions.is_empty() || !failed.is_empty() {
-                self.store.note(&tokens, &sessions, &failed).await?;
+        let noted = self.store.note(&tokens, &sessions, &rows).await;
+        match noted {
+            Ok(()) => failed.clear(),
+            Err(_) => {
+                self.tokens.keep_used(&tokens);
+                self.sessions.keep_used(&sessions);
             }
-            self.forget_sessions().await?;
-            self.settle_all().await
-        };
-        if let Err(error) = written.await {
-            error!(error = &error as &dyn std::error::Error, "uses of tokens cannot be written down");
         }
+        noted
     }
 
     /// Deletes the sessions that have ended, also those whose deletion failed before.
@@ -62,4 +96,8 @@ impl Access {
         }
         Ok(())
     }
+}
+
+fn cannot_be_written(error: &StoreError) {
+    error!(error = error as &dyn std::error::Error, "who got in, and who did not, cannot be written down");
 }

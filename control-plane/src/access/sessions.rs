@@ -165,6 +165,12 @@ impl Sessions {
         self.lock().values().filter_map(|session| Some((session.id.clone(), session.used.take()?))).collect()
     }
 
+    /// These could not be written down: they are to be taken again.
+    pub(super) fn keep_used(&self, taken: &[(String, u64)]) {
+        let held = self.lock();
+        taken.iter().filter_map(|(id, _)| held.get(id)).for_each(|session| session.used.keep());
+    }
+
     fn left(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -210,6 +216,22 @@ mod tests {
         assert_eq!(sessions.still_on_disk(), [kept.id]);
         sessions.gone_from_disk(&sessions.still_on_disk());
         assert!(sessions.still_on_disk().is_empty());
+    }
+
+    #[test]
+    fn uses_that_are_not_on_disk_are_taken_again() {
+        let (key, sessions) = (key(), Sessions::new(SessionTimes::default(), Vec::new()));
+        let Begun { kept, cookie } = Sessions::begin(&key, "a", 1_000).unwrap();
+        let id = kept.id.clone();
+        sessions.put(kept);
+        sessions.check(&key, &cookie, 2_000).unwrap();
+        let taken = sessions.take_used();
+        assert_eq!((taken.as_slice(), sessions.take_used().len()), (&[(id, 2_000)][..], 0));
+        sessions.keep_used(&taken);
+        assert_eq!(sessions.take_used(), taken);
+        sessions.end(&taken[0].0);
+        sessions.keep_used(&taken);
+        assert!(sessions.take_used().is_empty());
     }
 
     /// A clock that is set ends what it says is over, and nobody who goes on using a session is let in for longer than it lasts.

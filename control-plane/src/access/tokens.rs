@@ -104,6 +104,11 @@ impl Tokens {
         let all = self.held.read().unwrap_or_else(PoisonError::into_inner);
         all.values().filter_map(|held| Some((held.token.id.clone(), held.used.take()?))).collect()
     }
+
+    /// These could not be written down: they are to be taken again.
+    pub(super) fn keep_used(&self, taken: &[(String, u64)]) {
+        taken.iter().filter_map(|(id, _)| self.get(id)).for_each(|held| held.used.keep());
+    }
 }
 
 /// What the tag of a token is of: its secret, and what it is good for, so that nobody who can write to the database can
@@ -138,5 +143,10 @@ impl Used {
     /// The time, if it is newer than what was taken last.
     pub(super) fn take(&self) -> Option<u64> {
         self.is_new.swap(false, Ordering::Relaxed).then(|| self.ms())
+    }
+
+    /// What was taken is not on disk.
+    pub(super) fn keep(&self) {
+        self.is_new.store(true, Ordering::Relaxed);
     }
 }

@@ -1,5 +1,6 @@
 //! Tokens and sessions on disk, and what the audit trail says of them.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -81,16 +82,18 @@ impl AccessStore {
     /// # Errors
     /// The store failed.
     pub async fn set(&self, name: &str, value: &str) -> Result<(), StoreError> {
-        let _turn = self.turn.lock().await;
-        sqlx::query(
-            "INSERT INTO setting (name, value) VALUES ($1, $2) \
-             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        )
-        .bind(name)
-        .bind(value)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        self.in_turn(async {
+            sqlx::query(
+                "INSERT INTO setting (name, value) VALUES ($1, $2) \
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            )
+            .bind(name)
+            .bind(value)
+            .execute(&self.pool)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Every token that there is, also those that are spent.
@@ -138,29 +141,31 @@ impl AccessStore {
     /// The store failed; there may be a token of this id already.
     pub async fn create(&self, kept: &KeptToken, spent_ms: u64, origin: &Origin) -> Result<(), StoreError> {
         let token = &kept.token;
-        let _turn = self.turn.lock().await;
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query("DELETE FROM token WHERE revoked_ms < $1 OR expires_ms < $1")
-            .bind(signed(spent_ms))
+        self.in_turn(async {
+            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            sqlx::query("DELETE FROM token WHERE revoked_ms < $1 OR expires_ms < $1")
+                .bind(signed(spent_ms))
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query(
+                "INSERT INTO token (id, name, role, scope, tag, created_ms, created_by, expires_ms) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            )
+            .bind(&token.id)
+            .bind(&token.name)
+            .bind(token.grant.role_name())
+            .bind(token.grant.scope_json().to_string())
+            .bind(&kept.tag)
+            .bind(signed(token.created_ms))
+            .bind(&token.created_by)
+            .bind(token.expires_ms.map(signed))
             .execute(&mut *transaction)
             .await?;
-        sqlx::query(
-            "INSERT INTO token (id, name, role, scope, tag, created_ms, created_by, expires_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(&token.id)
-        .bind(&token.name)
-        .bind(token.grant.role_name())
-        .bind(token.grant.scope_json().to_string())
-        .bind(&kept.tag)
-        .bind(signed(token.created_ms))
-        .bind(&token.created_by)
-        .bind(token.expires_ms.map(signed))
-        .execute(&mut *transaction)
-        .await?;
-        let record = self.record(origin, "create", (TOKEN, &token.name));
-        let record = AuditRecord { after: Some(token.document().to_string()), ..record };
-        finish(transaction, &[record]).await
+            let record = self.record(origin, "create", (TOKEN, &token.name));
+            let record = AuditRecord { after: Some(token.document().to_string()), ..record };
+            finish(transaction, &[record]).await
+        })
+        .await
     }
 
     /// Revokes a token, ends its sessions, and says so in the audit trail.
@@ -168,20 +173,22 @@ impl AccessStore {
     /// # Errors
     /// The store failed.
     pub async fn revoke(&self, token: &Token, now_ms: u64, origin: &Origin) -> Result<(), StoreError> {
-        let _turn = self.turn.lock().await;
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query("UPDATE token SET revoked_ms = $1 WHERE id = $2")
-            .bind(signed(now_ms))
-            .bind(&token.id)
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query("DELETE FROM session WHERE token = $1")
-            .bind(&token.id)
-            .execute(&mut *transaction)
-            .await?;
-        let record = self.record(origin, "revoke", (TOKEN, &token.name));
-        let record = AuditRecord { before: Some(token.document().to_string()), ..record };
-        finish(transaction, &[record]).await
+        self.in_turn(async {
+            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            sqlx::query("UPDATE token SET revoked_ms = $1 WHERE id = $2")
+                .bind(signed(now_ms))
+                .bind(&token.id)
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query("DELETE FROM session WHERE token = $1")
+                .bind(&token.id)
+                .execute(&mut *transaction)
+                .await?;
+            let record = self.record(origin, "revoke", (TOKEN, &token.name));
+            let record = AuditRecord { before: Some(token.document().to_string()), ..record };
+            finish(transaction, &[record]).await
+        })
+        .await
     }
 
     /// Forgets every token and every session: those of a key that was lost.
@@ -189,15 +196,19 @@ impl AccessStore {
     /// # Errors
     /// The store failed.
     pub async fn forget_all(&self, origin: &Origin) -> Result<(), StoreError> {
-        let _turn = self.turn.lock().await;
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        for statement in
-            ["DELETE FROM token", "DELETE FROM session", "DELETE FROM setting WHERE name = 'token_key_check'"]
-        {
-            sqlx::query(statement).execute(&mut *transaction).await?;
-        }
-        let record = self.record(origin, "revoke", (TOKEN, "*"));
-        finish(transaction, &[record]).await
+        self.in_turn(async {
+            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            for statement in [
+                "DELETE FROM token",
+                "DELETE FROM session",
+                "DELETE FROM setting WHERE name = 'token_key_check'",
+            ] {
+                sqlx::query(statement).execute(&mut *transaction).await?;
+            }
+            let record = self.record(origin, "revoke", (TOKEN, "*"));
+            finish(transaction, &[record]).await
+        })
+        .await
     }
 
     /// Keeps a session that was just begun.
@@ -205,8 +216,10 @@ impl AccessStore {
     /// # Errors
     /// The store failed.
     pub async fn begin_session(&self, session: &KeptSession) -> Result<(), StoreError> {
-        let _turn = self.turn.lock().await;
-        sqlx::query("INSERT INTO session (id, tag, token, began_ms, used_ms) VALUES ($1, $2, $3, $4, $5)")
+        self.in_turn(async {
+            sqlx::query(
+                "INSERT INTO session (id, tag, token, began_ms, used_ms) VALUES ($1, $2, $3, $4, $5)",
+            )
             .bind(&session.id)
             .bind(&session.tag)
             .bind(&session.token)
@@ -214,7 +227,9 @@ impl AccessStore {
             .bind(signed(session.used_ms))
             .execute(&self.pool)
             .await?;
-        Ok(())
+            Ok(())
+        })
+        .await
     }
 
     /// Forgets sessions.
@@ -222,12 +237,14 @@ impl AccessStore {
     /// # Errors
     /// The store failed.
     pub async fn end_sessions(&self, ids: &[String]) -> Result<(), StoreError> {
-        let _turn = self.turn.lock().await;
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        for id in ids {
-            sqlx::query("DELETE FROM session WHERE id = $1").bind(id).execute(&mut *transaction).await?;
-        }
-        finish(transaction, &[]).await
+        self.in_turn(async {
+            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            for id in ids {
+                sqlx::query("DELETE FROM session WHERE id = $1").bind(id).execute(&mut *transaction).await?;
+            }
+            finish(transaction, &[]).await
+        })
+        .await
     }
 
     /// Keeps when tokens and sessions were last used, each an id and a time, and which sign-ins failed.
@@ -240,20 +257,30 @@ impl AccessStore {
         sessions: &[(String, u64)],
         failed: &[Failed],
     ) -> Result<(), StoreError> {
-        let _turn = self.turn.lock().await;
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let statements = [
-            ("UPDATE token SET last_used_ms = $1 WHERE id = $2", tokens),
-            ("UPDATE session SET used_ms = $1 WHERE id = $2", sessions),
-        ];
-        for (statement, uses) in statements {
-            for (id, at_ms) in uses {
-                let update = sqlx::query(statement).bind(signed(*at_ms)).bind(id);
-                update.execute(&mut *transaction).await?;
+        self.in_turn(async {
+            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let statements = [
+                ("UPDATE token SET last_used_ms = $1 WHERE id = $2", tokens),
+                ("UPDATE session SET used_ms = $1 WHERE id = $2", sessions),
+            ];
+            for (statement, uses) in statements {
+                for (id, at_ms) in uses {
+                    let update = sqlx::query(statement).bind(signed(*at_ms)).bind(id);
+                    update.execute(&mut *transaction).await?;
+                }
             }
-        }
-        let records: Vec<AuditRecord> = failed.iter().map(|failed| self.failed(failed)).collect();
-        finish(transaction, &records).await
+            let records: Vec<AuditRecord> = failed.iter().map(|failed| self.failed(failed)).collect();
+            finish(transaction, &records).await
+        })
+        .await
+    }
+
+    /// Writes when it is its turn; how that went is what `/readyz` goes by.
+    async fn in_turn(&self, write: impl Future<Output = Result<(), StoreError>>) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        let written = write.await;
+        self.turn.note(&written);
+        written
     }
 
     fn failed(&self, Failed { address, attempts }: &Failed) -> AuditRecord {

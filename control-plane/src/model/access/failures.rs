@@ -54,6 +54,35 @@ impl FailureLog {
     }
 }
 
+/// Rows that are to be written, until they are. **Invariant:** one for each of 100 addresses, and one more, however long
+/// that takes.
+#[derive(Debug, Default)]
+pub struct Unwritten(BTreeMap<String, u64>);
+
+impl Unwritten {
+    /// More of them. Those from one address are added up.
+    pub fn add(&mut self, failed: Vec<Failed>) {
+        for Failed { address, attempts } in failed {
+            let is_told_apart = self.0.contains_key(&address) || self.0.len() < MAX_ADDRESSES;
+            let address = if is_told_apart { address } else { OTHERS.to_owned() };
+            let counted = self.0.entry(address).or_default();
+            *counted = counted.saturating_add(attempts);
+        }
+    }
+
+    /// All of them.
+    pub fn rows(&self) -> Vec<Failed> {
+        let row =
+            |(address, attempts): (&String, &u64)| Failed { address: address.clone(), attempts: *attempts };
+        self.0.iter().map(row).collect()
+    }
+
+    /// They are written.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +104,24 @@ mod tests {
         assert!(log.take().is_empty());
         log.note("192.0.2.1");
         assert_eq!(log.take(), [Failed { address: "192.0.2.1".to_owned(), attempts: 1 }]);
+    }
+
+    #[test]
+    fn what_is_not_written_waits_and_is_bounded() {
+        let (mut log, mut unwritten) = (FailureLog::default(), Unwritten::default());
+        for attempt in 0..10_000_u64 {
+            log.note(&format!("192.0.{}.{}", attempt % 7, attempt % 150));
+            if attempt.is_multiple_of(100) {
+                log.end_period();
+                unwritten.add(log.take());
+            }
+        }
+        log.end_period();
+        unwritten.add(log.take());
+        let rows = unwritten.rows();
+        assert_eq!(rows.len(), 101);
+        assert_eq!(rows.iter().map(|row| row.attempts).sum::<u64>(), 10_000);
+        unwritten.clear();
+        assert!(unwritten.rows().is_empty());
     }
 }

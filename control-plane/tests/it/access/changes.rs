@@ -13,7 +13,7 @@ use umbra_control_plane::model::audit::{AuditFilter, Origin};
 use umbra_control_plane::store::metrics::StoreMetrics;
 use umbra_control_plane::store::{DatabaseUrl, Store};
 
-use crate::support::{database, folder, soon, sql};
+use crate::support::{database, folder, soon, sql, until};
 
 /// What a server knows of who gets in.
 struct Server {
@@ -123,8 +123,10 @@ async fn a_revocation_that_cannot_be_written_is_none() {
     sql(folder.path(), "CREATE TRIGGER no BEFORE UPDATE ON token BEGIN SELECT RAISE(ABORT, 'no'); END").await;
     server.access.revoke(&id, &Origin::default()).await.unwrap_err();
     assert!(server.lets_in(&text).await, "it was told that it failed");
+    assert!(server.store.trouble().is_some(), "and so is /readyz");
     sql(folder.path(), "DROP TRIGGER no").await;
     assert!(server.access.revoke(&id, &Origin::default()).await.unwrap());
+    assert!(server.store.trouble().is_none());
     assert!(!server.lets_in(&text).await);
     assert_eq!(server.last().await.0, "revoke");
 }
@@ -162,4 +164,58 @@ async fn a_token_in_doubt_lets_nobody_in() {
     assert!(server.access.revoke(&id, &Origin::default()).await.unwrap(), "asked again");
     assert!(!server.lets_in(&text).await);
     assert_eq!(server.last().await.0, "revoke");
+}
+
+#[tokio::test]
+async fn every_write_says_whether_it_could_be_done() {
+    let folder = folder();
+    let server = Server::open(folder.path()).await;
+    let (id, text) = server.viewer().await;
+    let cookie = server.access.sign_in(&text, None).await.unwrap().cookie;
+    let browser = headers("cookie", cookie.split(';').next().unwrap());
+    let origin = Origin::default();
+    for (table, other) in [("token", "elsewhere"), ("session", "aside")] {
+        let rename = async |from: &str, to: &str| {
+            let statement = format!("ALTER TABLE {from} RENAME TO {to}");
+            sql(folder.path(), statement.leak()).await;
+        };
+        rename(table, other).await;
+        let failed = match table {
+            "token" => server.access.create(viewer(), &origin).await.is_err(),
+            _ => server.access.sign_in(&text, None).await.is_err(),
+        };
+        assert!(failed && server.store.trouble().is_some(), "{table}");
+        rename(other, table).await;
+        server.viewer().await;
+        assert!(server.store.trouble().is_none(), "{table}");
+        rename(table, other).await;
+        let failed = match table {
+            "token" => server.access.revoke(&id, &origin).await.is_err(),
+            _ => server.access.sign_out(&browser).await.1.is_err(),
+        };
+        assert!(failed && server.store.trouble().is_some(), "{table}");
+        rename(other, table).await;
+        server.keep().await;
+        assert!(server.lets_in(&text).await);
+    }
+}
+
+/// A failed sign-in is in the audit trail as soon as that can be written.
+#[tokio::test]
+async fn failed_sign_ins_wait_for_the_database() {
+    let folder = folder();
+    let server = Server::open(folder.path()).await;
+    sql(folder.path(), "ALTER TABLE audit RENAME TO elsewhere").await;
+    assert!(!server.lets_in("umbra").await);
+    let stop = CancellationToken::new();
+    let keeper = tokio::spawn(Arc::clone(&server.access).keep(stop.clone()));
+    until(async || server.store.trouble()).await;
+    assert!(!server.lets_in("umbra").await);
+    sql(folder.path(), "ALTER TABLE elsewhere RENAME TO audit").await;
+    until(async || server.store.trouble().is_none().then_some(())).await;
+    stop.cancel();
+    soon(keeper).await.unwrap();
+    let rows = server.store.audit(&AuditFilter::default(), 10, None).await.unwrap();
+    let attempts = rows.iter().map(|row| row.record.after.as_deref().unwrap());
+    assert_eq!(attempts.collect::<Vec<_>>(), [r#"{"attempts":1}"#; 2]);
 }
