@@ -167,6 +167,12 @@ pub enum AccessError {
         /// What is wrong with it.
         detail: String,
     },
+    /// The first admin's token is one that was revoked, or has expired.
+    #[error("{place}: it is revoked or expired, and stays so: make another with another id")]
+    Spent {
+        /// Where it was given.
+        place: String,
+    },
     /// There are too many.
     #[error("there are {MAX_TOKENS} tokens: revoke some; they go 90 days later")]
     TooMany,

@@ -6,6 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tracing::warn;
+
 use crate::access::change::token;
 use crate::access::text::{Made, Shown};
 use crate::access::{Access, AccessError, now_ms};
@@ -45,11 +47,26 @@ impl Access {
     /// Makes the first admin's token, if nobody could come in as an admin otherwise. Returns it if it is to be printed.
     ///
     /// # Errors
-    /// It cannot be had from where it should come, or there is nowhere to hand it to.
+    /// It cannot be had from where it should come, or there is nowhere to hand it to; with an identity provider, whose
+    /// admins may come in, neither that nor a token that is spent is an error.
     pub async fn bootstrap(self: &Arc<Self>, from: &Bootstrap) -> Result<Option<String>, AccessError> {
         if self.has_admin() {
             return Ok(None);
         }
+        match self.first(from).await {
+            Err(error @ AccessError::Spent { .. }) if self.oidc.is_some() => {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "only admins of the identity provider can come in"
+                );
+                Ok(None)
+            }
+            Err(AccessError::NoAdmin) if self.oidc.is_some() => Ok(None),
+            first => first,
+        }
+    }
+
+    async fn first(self: &Arc<Self>, from: &Bootstrap) -> Result<Option<String>, AccessError> {
         match from {
             Bootstrap::Given(text) => self.take("UMBRA_BOOTSTRAP_TOKEN", text).await.map(|()| None),
             Bootstrap::File(path) => {
@@ -65,8 +82,6 @@ impl Access {
                 self.take(&path.display().to_string(), &text).await.map(|()| None)
             }
             Bootstrap::Printed => Ok(Some(self.create(new(), &origin()).await?.1)),
-            // An admin of the identity provider may come in.
-            Bootstrap::Nowhere if self.oidc.is_some() => Ok(None),
             Bootstrap::Nowhere => Err(AccessError::NoAdmin),
         }
     }
@@ -85,8 +100,9 @@ impl Access {
         let shown = Shown::parse(text.trim()).filter(|shown| !shown.is_node).ok_or_else(|| {
             wrong("it is not a token: make one with  echo \"umbra_bootstrap_$(openssl rand -hex 32)\"")
         })?;
-        if self.tokens.get(shown.id).is_some() {
-            return Err(wrong("it is revoked or expired, and stays so: make another with another id"));
+        // Rows of spent tokens go in the end. What was revoked does not come back for that.
+        if self.tokens.get(shown.id).is_some() || self.store.was_made(shown.id).await? {
+            return Err(AccessError::Spent { place: place.to_owned() });
         }
         let token = token(shown.id.to_owned(), new(), &origin());
         self.keep_token(token, shown.secret, &origin()).await

@@ -115,6 +115,24 @@ impl AccessStore {
         query.build().fetch_optional(&self.pool).await?.as_ref().map(token).transpose()
     }
 
+    /// Whether a token of this id was ever made, also if its row is gone: the audit trail loses none. What
+    /// [`AccessStore::forget_all`] forgot does not count.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn was_made(&self, id: &str) -> Result<bool, StoreError> {
+        let made = sqlx::query(
+            "SELECT 1 FROM audit \
+             WHERE kind = $1 AND action = 'create' AND json_extract(after_state, '$.id') = $2 AND id > \
+             (SELECT COALESCE(MAX(id), 0) FROM audit WHERE kind = $1 AND action = 'revoke' AND name = '*') LIMIT 1",
+        )
+        .bind(TOKEN)
+        .bind(id)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(made.is_some())
+    }
+
     /// Every session.
     ///
     /// # Errors

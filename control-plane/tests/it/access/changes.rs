@@ -7,6 +7,9 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
+use umbra_control_plane::access::bootstrap::Bootstrap;
+use umbra_control_plane::access::oidc::OidcOptions;
+use umbra_control_plane::access::oidc::keys::Source;
 use umbra_control_plane::access::{Access, AccessOptions};
 use umbra_control_plane::model::access::token::{Grant, NewToken};
 use umbra_control_plane::model::audit::{AuditFilter, Origin};
@@ -23,10 +26,14 @@ struct Server {
 
 impl Server {
     async fn open(folder: &Path) -> Server {
+        Server::open_with(folder, None).await
+    }
+
+    async fn open_with(folder: &Path, oidc: Option<OidcOptions>) -> Server {
         let metrics = StoreMetrics::register(&mut Registry::default());
         let url = DatabaseUrl::from(database(folder));
         let store = Store::open(&url, [0; 16], |_| Ok(()), metrics).await.unwrap();
-        let options = AccessOptions { key_file: folder.join("key"), ..AccessOptions::default() };
+        let options = AccessOptions { key_file: folder.join("key"), oidc, ..AccessOptions::default() };
         let access = Arc::new(Access::open(store.access(), options).await.unwrap());
         Server { store, access }
     }
@@ -218,4 +225,43 @@ async fn failed_sign_ins_wait_for_the_database() {
     let rows = server.store.audit(&AuditFilter::default(), 10, None).await.unwrap();
     let attempts = rows.iter().map(|row| row.record.after.as_deref().unwrap());
     assert_eq!(attempts.collect::<Vec<_>>(), [r#"{"attempts":1}"#; 2]);
+}
+
+/// Rows of spent tokens go after 90 days; the first admin's does not come back by that.
+#[tokio::test]
+async fn a_first_admin_who_was_revoked_does_not_come_back() {
+    let folder = folder();
+    let given = format!("umbra_first_{}", "4".repeat(64));
+    let first = Bootstrap::Given(given.clone());
+    let server = Server::open(folder.path()).await;
+    server.access.bootstrap(&first).await.unwrap();
+    assert!(server.lets_in(&given).await);
+    assert!(server.access.revoke("first", &Origin::default()).await.unwrap());
+    sql(folder.path(), "UPDATE token SET revoked_ms = 1").await;
+    let server = server.again(folder.path()).await;
+    server.viewer().await;
+    let server = server.again(folder.path()).await;
+    assert_eq!(server.access.tokens().len(), 1, "it was long ago");
+    let refused = server.access.bootstrap(&first).await.unwrap_err();
+    assert!(refused.to_string().contains("revoked or expired, and stays so"), "{refused}");
+    server.store.close().await;
+    drop(server);
+
+    std::fs::write(folder.path().join("keys.json"), r#"{"keys": []}"#).unwrap();
+    let oidc = OidcOptions {
+        issuer: "https://id.example.com".to_owned(),
+        audience: "umbra".to_owned(),
+        jwks: Source::File(folder.path().join("keys.json")),
+        role_claim: "role".to_owned(),
+        scope_claim: None,
+        name_claim: "sub".to_owned(),
+    };
+    let server = Server::open_with(folder.path(), Some(oidc)).await;
+    assert_eq!(server.access.bootstrap(&first).await.unwrap(), None, "admins of the provider may come in");
+    assert!(!server.lets_in(&given).await);
+
+    server.store.access().forget_all(&Origin::default()).await.unwrap();
+    let server = server.again(folder.path()).await;
+    server.access.bootstrap(&first).await.unwrap();
+    assert!(server.lets_in(&given).await, "a key was lost, and all begins anew");
 }
