@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -13,27 +15,25 @@ use crate::store::error::StoreError;
 
 /// How soon a failed attempt is in the audit trail, and how often what failed is tried again.
 const TURN: Duration = Duration::from_secs(1);
-/// In turns: how often uses are written down, and sessions and tokens that have ended are looked for.
-const USES: u64 = 60;
-/// In turns: how long failed attempts are added up.
-const FAILURES: u64 = 3_600;
+/// How often uses are written down, and sessions and tokens that have ended are looked for.
+const USES: Duration = Duration::from_secs(60);
+/// How long failed attempts are added up.
+const FAILURES: Duration = Duration::from_secs(3_600);
 
 impl Access {
     /// Works until `stop`, waits for the changes that were begun, and then writes down what is left.
     pub async fn keep(self: Arc<Self>, stop: CancellationToken) {
-        let mut turns = tokio::time::interval(TURN);
-        let mut turn = 0_u64;
+        let (mut turns, mut uses, mut failures) = (every(TURN), every(USES), every(FAILURES));
         let mut failed = Unwritten::default();
         let mut fails = false;
         while stop.run_until_cancelled(turns.tick()).await.is_some() {
-            turn = turn.wrapping_add(1);
-            let uses = turn.is_multiple_of(USES);
+            let uses = is_due(&mut uses);
             if uses {
                 self.sessions.sweep(now_ms());
                 // Tokens expire without anybody doing anything.
                 self.changed.send_replace(());
             }
-            self.count(turn.is_multiple_of(FAILURES), &mut failed);
+            self.count(is_due(&mut failures), &mut failed);
             let written = self.write_down(uses, &mut failed).await;
             // Every second would fill the log.
             if let Err(error) = written.as_ref()
@@ -96,6 +96,17 @@ impl Access {
         }
         Ok(())
     }
+}
+
+/// A database that is locked holds a turn up for seconds: what is due then is not counted in turns.
+fn every(period: Duration) -> Interval {
+    let mut interval = tokio::time::interval_at(Instant::now() + period, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    interval
+}
+
+fn is_due(interval: &mut Interval) -> bool {
+    interval.tick().now_or_never().is_some()
 }
 
 fn cannot_be_written(error: &StoreError) {

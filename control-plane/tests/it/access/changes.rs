@@ -227,6 +227,20 @@ async fn failed_sign_ins_wait_for_the_database() {
     assert_eq!(attempts.collect::<Vec<_>>(), [r#"{"attempts":1}"#; 2]);
 }
 
+#[tokio::test]
+async fn uses_wait_for_the_database() {
+    let folder = folder();
+    let server = Server::open(folder.path()).await;
+    let (_, text) = server.viewer().await;
+    assert!(server.lets_in(&text).await);
+    sql(folder.path(), "ALTER TABLE token RENAME TO elsewhere").await;
+    server.keep().await;
+    sql(folder.path(), "ALTER TABLE elsewhere RENAME TO token").await;
+    server.keep().await;
+    let server = server.again(folder.path()).await;
+    assert!(server.access.tokens()[0].last_used_ms.is_some());
+}
+
 /// Rows of spent tokens go after 90 days; the first admin's does not come back by that.
 #[tokio::test]
 async fn a_first_admin_who_was_revoked_does_not_come_back() {
