@@ -119,8 +119,10 @@ impl Config {
         let dev = truth(&settings, "dev", &mut errors);
         let insecure = truth(&settings, "insecure", &mut errors);
         let database = database(&settings, &mut errors);
-        let api = listener(&settings, "api", DEFAULT_LISTEN_API, dev, insecure, &mut errors);
-        let xds = listener(&settings, "xds", DEFAULT_LISTEN_XDS, dev, insecure, &mut errors);
+        let require_token = truth(&settings, "xds-require-token", &mut errors);
+        let guards = Guards { dev, insecure, require_token };
+        let api = listener(&settings, "api", DEFAULT_LISTEN_API, guards, &mut errors);
+        let xds = listener(&settings, "xds", DEFAULT_LISTEN_XDS, guards, &mut errors);
         let log_format = parsed(&settings, "log-format", "text", &mut errors, |text| match text {
             "text" => Ok(LogFormat::Text),
             "json" => Ok(LogFormat::Json),
@@ -133,8 +135,9 @@ impl Config {
         });
         let retention = retention(&settings, &mut errors);
         let limits = LimitsConfig::resolve(&settings, &mut errors);
-        let access =
-            database.as_ref().map(|database| AccessConfig::resolve(&settings, database, &mut errors));
+        let access = database
+            .as_ref()
+            .map(|database| AccessConfig::resolve(&settings, database, require_token, &mut errors));
         match (database, access, api, xds, log_format, log_filter) {
             (Some(database), Some(access), Some(api), Some(xds), Some(log_format), Some(log_filter))
                 if errors.0.is_empty() =>
@@ -263,7 +266,7 @@ fn retention(settings: &Settings, errors: &mut Errors) -> Retention {
     Retention { fine_ms, coarse_ms, pairs_ms, pairs: pairs.unwrap_or(defaults.pairs), ..defaults }
 }
 
-pub(super) fn truth(settings: &Settings, key: &'static str, errors: &mut Errors) -> bool {
+fn truth(settings: &Settings, key: &'static str, errors: &mut Errors) -> bool {
     parsed(settings, key, "false", errors, |text| match text {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
@@ -272,14 +275,23 @@ pub(super) fn truth(settings: &Settings, key: &'static str, errors: &mut Errors)
     .unwrap_or(false)
 }
 
+/// What was said about who may connect, as far as it decides where a port may be open.
+#[derive(Clone, Copy)]
+struct Guards {
+    dev: bool,
+    insecure: bool,
+    /// Of Envoys alone.
+    require_token: bool,
+}
+
 fn listener(
     settings: &Settings,
     name: &'static str,
     default: &str,
-    dev: bool,
-    insecure: bool,
+    guards: Guards,
     errors: &mut Errors,
 ) -> Option<ListenerConfig> {
+    let Guards { dev, insecure, require_token } = guards;
     let keys = ListenerKeys::of(name);
     let address = parsed(settings, keys.listen, default, errors, address)?;
     let tls = tls(settings, &keys, errors)?;
@@ -289,10 +301,7 @@ fn listener(
     let asks_who = match name {
         // Tokens do, and TLS keeps them from being read on their way.
         "api" => tls.is_some(),
-        _ => {
-            let requires_token = settings.get("xds-require-token").is_some_and(|given| given.text != "false");
-            tls.as_ref().is_some_and(|files| files.client_ca.is_some() || requires_token)
-        }
+        _ => tls.as_ref().is_some_and(|files| files.client_ca.is_some() || require_token),
     };
     if !address.ip().is_loopback() && dev {
         errors.0.push(given.error(format!(

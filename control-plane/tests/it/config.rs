@@ -151,6 +151,8 @@ fn errors_name_the_setting_and_where_it_was_given() {
         let error = resolve(flags, variables, *file).unwrap_err();
         assert!(error.starts_with(message), "{error}\n{message}");
     }
+    let once = resolve(&["--xds-require-token=maybe"], &[], None).unwrap_err();
+    assert_eq!(once, "--xds-require-token: \"maybe\" is neither true nor false");
     let both = resolve(&["--listen-api=x", "--log-format=y"], &[], None).unwrap_err();
     assert_eq!(both.lines().count(), 2, "all errors at once: {both}");
 }
@@ -173,7 +175,12 @@ fn only_loopback_is_open_to_anybody() {
         let error = xds(address, &[&TLS[..], &[CA, "--dev"]].concat()).unwrap_err();
         assert!(error.contains("--dev asks nobody who they are"), "{error}");
         xds(address, &["--dev", "--insecure"]).unwrap_err();
-        xds(address, &[&TLS[..], &["--xds-require-token"]].concat()).unwrap();
+        for asked in ["--xds-require-token", "--xds-require-token=true", "--xds-require-token=1"] {
+            xds(address, &[&TLS[..], &[asked]].concat()).unwrap();
+        }
+        for not_asked in ["--xds-require-token=false", "--xds-require-token=0"] {
+            xds(address, &[&TLS[..], &[not_asked]].concat()).unwrap_err();
+        }
         xds(address, &["--xds-require-token"]).unwrap_err();
         let listen = format!("--listen-api={address}");
         resolve(&[&listen], &[], None).unwrap_err();

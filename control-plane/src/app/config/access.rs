@@ -10,7 +10,7 @@ use crate::access::oidc::OidcOptions;
 use crate::access::oidc::keys::Source;
 use crate::access::pace::DEFAULT_WRITES;
 use crate::access::sessions::SessionTimes;
-use crate::app::config::{Errors, parsed, truth};
+use crate::app::config::{Errors, parsed};
 use crate::app::settings::{Given, Settings};
 use crate::model::access::node::SanPattern;
 use crate::store::DatabaseUrl;
@@ -45,8 +45,13 @@ impl AccessConfig {
         PathBuf::from(beside)
     }
 
-    /// Reads them.
-    pub(super) fn resolve(settings: &Settings, database: &DatabaseUrl, errors: &mut Errors) -> AccessConfig {
+    /// Reads them, but for `require_token`, which was read already.
+    pub(super) fn resolve(
+        settings: &Settings,
+        database: &DatabaseUrl,
+        require_token: bool,
+        errors: &mut Errors,
+    ) -> AccessConfig {
         let file = settings.get("bootstrap-token-file");
         let text = settings.get("bootstrap-token");
         if let (Some(file), Some(_)) = (&file, &text) {
@@ -67,7 +72,6 @@ impl AccessConfig {
         {
             errors.0.push(given.error("nobody shows a certificate without --xds-tls-client-ca"));
         }
-        let require_token = truth(settings, "xds-require-token", errors);
         let hosts =
             settings.get("allowed-hosts").map(|given| items(&given.text).collect()).unwrap_or_default();
         let nodes = NodeRules { sans: sans.unwrap_or_default(), require_token };
