@@ -2,6 +2,9 @@
 //!
 //! The first answer is kept in memory, by who asked and the key, for a day at most, and less if there are many. After a restart
 //! a repeated request is done again; an apply of the same resources then changes nothing.
+//!
+//! What was begun goes on without whoever asked for it: a write is done whether its client waits or not, and the next one that
+//! comes with the key must be told what came of it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +18,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use sha2::{Digest, Sha256};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+use tracing::{Instrument, Span};
 
 use crate::api::ApiContext;
 use crate::api::problem::{Kind, Problem};
@@ -43,8 +47,11 @@ struct Entry {
     /// Of what was asked: SHA-256 of path, query and body.
     asked: [u8; 32],
     at: Instant,
-    answer: Arc<OnceCell<Answer>>,
+    answer: Place,
 }
+
+/// Where an answer is, once there is one. Held by whoever is at work on it.
+type Place = Arc<Turn<Option<Answer>>>;
 
 #[derive(Clone)]
 struct Answer {
@@ -76,30 +83,35 @@ async fn answered(context: &ApiContext, request: Request, next: Next) -> Result<
         }
         Err(_) => return Err(Problem::new(Kind::Malformed, "the body ended early")),
     };
-    let cell = context.answers.of(&who(&parts), &key, asked(&parts, &body))?;
-    // Of two at once, the second waits for the first. A failure of the server is not kept: it may be over.
-    let answer = cell
-        .get_or_try_init(|| async {
-            let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-            if response.status().is_server_error() {
-                return Err(response);
-            }
-            let (status, headers) = (response.status(), kept(response.headers()));
-            let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
-            let too_long = || Problem::new(Kind::Internal, "done, but the answer is too long to be kept");
-            let body = body.map_err(|_| too_long().into_response())?.to_bytes();
-            Ok(Answer { status, headers, body })
-        })
-        .await;
-    Ok(match answer {
-        Ok(answer) => answer.clone().into_response(),
-        Err(response) => response,
+    // Of two at once, the second waits for the first.
+    let place = context.answers.of(&who(&parts), &key, asked(&parts, &body))?.lock_owned().await;
+    if let Some(answer) = place.as_ref() {
+        return Ok(answer.clone().into_response());
+    }
+    let request = Request::from_parts(parts, Body::from(body));
+    let work = tokio::spawn(first(place, request, next).instrument(Span::current()));
+    work.await.or_else(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Err(Problem::new(Kind::Unavailable, "stopping: the server is about to end")),
     })
+}
+
+/// Does it, and keeps the answer. A failure of the server is not kept: it may be over.
+async fn first(mut place: OwnedMutexGuard<Option<Answer>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if response.status().is_server_error() {
+        return response;
+    }
+    let (status, headers) = (response.status(), kept(response.headers()));
+    match Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await {
+        Ok(body) => place.insert(Answer { status, headers, body: body.to_bytes() }).clone().into_response(),
+        Err(_) => Problem::new(Kind::Internal, "done, but the answer is too long to be kept").into_response(),
+    }
 }
 
 impl Answers {
     /// Where the answer is, or will be.
-    fn of(&self, who: &str, key: &str, asked: [u8; 32]) -> Result<Arc<OnceCell<Answer>>, Problem> {
+    fn of(&self, who: &str, key: &str, asked: [u8; 32]) -> Result<Place, Problem> {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while entries.front().is_some_and(|entry| entry.at.elapsed() >= KEPT) {
             entries.pop_front();
@@ -114,7 +126,7 @@ impl Answers {
         if entries.len() >= MAX_ANSWERS {
             entries.pop_front();
         }
-        let answer = Arc::<OnceCell<Answer>>::default();
+        let answer = Place::default();
         let (who, key) = (who.to_owned(), key.to_owned());
         entries.push_back(Entry { who, key, asked, at: Instant::now(), answer: Arc::clone(&answer) });
         Ok(answer)
@@ -138,9 +150,9 @@ fn key(headers: &HeaderMap) -> Result<String, Problem> {
     }
 }
 
-/// Keys of one caller mean nothing for another.
+/// Keys of one caller mean nothing for another, not even for one of the same name.
 fn who(parts: &Parts) -> String {
-    parts.extensions.get::<Caller>().map(|caller| caller.name.clone()).unwrap_or_default()
+    parts.extensions.get::<Caller>().map(|caller| caller.identity.clone()).unwrap_or_default()
 }
 
 fn asked(parts: &Parts, body: &Bytes) -> [u8; 32] {

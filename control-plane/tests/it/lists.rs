@@ -1,10 +1,13 @@
 //! Lists page by page, requests that are sent again, and the dump for a bug report.
 
+use std::time::Duration;
+
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
+use umbra_control_plane::app::options::ServeOptions;
 
 use crate::delta::{Delta, hello};
-use crate::support::{CHECKOUT, TestServer, folder};
+use crate::support::{CHECKOUT, TestServer, folder, soon, until};
 
 #[tokio::test]
 async fn lists_have_pages() {
@@ -79,6 +82,21 @@ async fn a_token_is_made_once() {
     assert_eq!(post(r#"{"name": "bot", "role": "admin"}"#).await.status(), 422);
 }
 
+/// Tokens that were made for the same thing are often called the same.
+#[tokio::test]
+async fn a_key_is_one_tokens_own() {
+    let folder = folder();
+    let server = TestServer::guarded(folder.path(), ServeOptions::default()).await;
+    for made in ["a", "b"] {
+        let token = server.api.token(json!({"name": "bot", "role": "admin"})).await;
+        let api = server.api.with(token["token"].as_str());
+        let request = api.request(Method::POST, "/api/v1/tokens").header("idempotency-key", "1");
+        let body = json!({"name": made, "role": "viewer"}).to_string();
+        let answer = request.header("content-type", "application/json").body(body).send().await.unwrap();
+        assert_eq!(answer.status(), 201, "{made}");
+    }
+}
+
 #[tokio::test]
 async fn of_requests_that_come_at_once_one_is_done() {
     let folder = folder();
@@ -92,6 +110,28 @@ async fn of_requests_that_come_at_once_one_is_done() {
         assert_eq!(answer["results"][0]["action"], "created");
     }
     assert_eq!(server.api.get("/api/v1/stamps").await["revision"], 1);
+}
+
+/// The first attempt is on its way to the disk when its client hangs up.
+#[tokio::test]
+async fn what_was_begun_is_done_once_though_its_client_is_gone() {
+    let folder = folder();
+    let server = TestServer::start(folder.path()).await;
+    let request = || {
+        let request = server.api.request(Method::POST, "/api/v1/apply").header("idempotency-key", "a");
+        request.header("content-type", "application/yaml").body(CHECKOUT).send()
+    };
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(crate::support::database(folder.path()));
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let held = pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let hung_up = tokio::time::timeout(Duration::from_secs(1), request()).await;
+    assert!(hung_up.is_err(), "it cannot be done as long as the lock is held");
+    held.rollback().await.unwrap();
+    until(async || (server.api.get("/api/v1/stamps").await["revision"] == 1).then_some(())).await;
+    server.api.valve(50.0).await;
+    let again: Value = soon(request()).await.unwrap().json().await.unwrap();
+    assert_eq!(again["results"][1]["action"], "created", "{again}");
+    assert_eq!(server.api.get("/api/v1/shadows/checkout-v2").await["spec"]["percent"], 50);
 }
 
 #[tokio::test]
