@@ -65,6 +65,7 @@ pub(crate) async fn apply(
     let (parts, body) = request.into_parts();
     let origin = origin::of(&parts.extensions, query::reason(reason)?);
     let resources = body::resources(&parts.headers, body, context.limits.apply_bytes).await?;
+    guard::still(&context, &parts.headers).await?;
     let outcome = context.store.execute(Command::Apply { resources, dry_run }, origin).await?;
     let results = outcome.results.iter().map(row).collect();
     Ok(Json(Applied { revision: outcome.revision, dry_run, results }))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -46,6 +46,18 @@ pub(crate) async fn guard(State(context): State<ApiContext>, mut request: Reques
     request.extensions_mut().insert(known.caller.clone());
     request.extensions_mut().insert(known);
     next.run(request).await
+}
+
+/// Whoever sent these headers, once the body is here too: it may come slowly, and what the guard let them in with may be
+/// revoked meanwhile.
+///
+/// # Errors
+/// 401.
+pub(crate) async fn still(context: &ApiContext, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let known = context.access.still(headers).await;
+    let words =
+        "you are let in no more: your token or session was revoked, or has ended, before the body was here";
+    known.map(|known| known.caller).ok_or_else(|| Problem::new(Kind::Unauthenticated, words))
 }
 
 /// Whether `caller` has this role at least.

@@ -156,6 +156,7 @@ impl From<Rejection> for Problem {
             Rejection::NotFound { .. } => Problem::new(Kind::NotFound, detail),
             Rejection::Stale { .. } => Problem::new(Kind::Stale, detail),
             Rejection::InUse { .. } => Problem::new(Kind::InUse, detail),
+            Rejection::OutOfScope { .. } => Problem::new(Kind::Forbidden, detail),
             Rejection::Invalid(problems) => Problem::of_resources(Kind::Invalid, problems),
         }
     }

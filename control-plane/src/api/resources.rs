@@ -13,7 +13,7 @@ use crate::api::page::page;
 use crate::api::problem::{self, Problem};
 use crate::api::query::{NoQuery, PageQuery, WriteQuery};
 use crate::api::schema::{ShadowDocument, ShadowList, StampDocument, StampList};
-use crate::api::{ApiContext, body, etag, origin, query};
+use crate::api::{ApiContext, body, etag, guard, origin, query};
 use crate::model::command::{Command, Effect};
 
 type Named = Result<Path<String>, PathRejection>;
@@ -218,6 +218,7 @@ async fn write(
     let precondition = etag::precondition(&parts.headers)?;
     let origin = origin::of(&parts.extensions, query::reason(query.reason)?);
     let resource = Box::new(one(kind, &name, &parts.headers, body, context.limits.resource_bytes).await?);
+    guard::still(context, &parts.headers).await?;
     let outcome = context.store.execute(Command::Put { resource, precondition }, origin).await?;
     let written = outcome.results.first();
     let written = written.ok_or_else(|| Problem::new(problem::Kind::Internal, "the write has no result"))?;

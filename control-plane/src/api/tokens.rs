@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use crate::access::{AccessError, now_ms};
 use crate::api::problem::{Kind, Problem};
 use crate::api::query::{TokensQuery, WriteQuery};
-use crate::api::{ApiContext, body, origin, query};
+use crate::api::{ApiContext, body, guard, origin, query};
 use crate::model::access::token::{Grant, NewToken, Token, sound_name};
 
 /// A screenful and more.
@@ -148,6 +148,7 @@ pub(crate) async fn create_token(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let wanted: NewTokenDocument = body::json(&parts.headers, body, MAX_BYTES).await?;
+    guard::still(&context, &parts.headers).await?;
     let origin = origin::of(&parts.extensions, query::reason(wanted.reason.clone())?);
     let (token, text) = context.access.create(checked(wanted)?, &origin).await?;
     let created = CreatedToken { shown: document(token), token: text };

@@ -2,13 +2,11 @@
 
 use std::time::SystemTime;
 
-use axum::Extension;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
-use umbra_resource::Kind as ResourceKind;
 use umbra_resource::manifest::status::Moment;
 use utoipa::ToSchema;
 
@@ -16,8 +14,7 @@ use crate::api::problem::{Kind, Problem};
 use crate::api::query::NoQuery;
 use crate::api::schema::ShadowDocument;
 use crate::api::time::ms;
-use crate::api::{ApiContext, body, etag, origin, query, resources};
-use crate::model::access::Caller;
+use crate::api::{ApiContext, body, etag, guard, origin, query, resources};
 use crate::model::command::Command;
 
 /// What lasts longer than a leap year was not meant for a limited time.
@@ -59,40 +56,27 @@ pub(crate) struct Valve {
 ))]
 pub(crate) async fn patch_valve(
     State(context): State<ApiContext>,
-    Extension(caller): Extension<Caller>,
     name: Result<Path<String>, PathRejection>,
     query: Result<Query<NoQuery>, QueryRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
     query?;
     let Path(shadow) = name?;
-    in_scope(&context, &caller, &shadow)?;
     let (parts, body) = request.into_parts();
     let precondition = etag::precondition(&parts.headers)?;
     let Valve { percent, enabled, expires_at, lasts, reason } =
         body::json(&parts.headers, body, context.limits.resource_bytes).await?;
+    let caller = guard::still(&context, &parts.headers).await?;
     if percent.is_none() && enabled.is_none() {
         return Err(Problem::new(Kind::Invalid, "nothing to do: give percent, enabled, or both"));
     }
     let until = until(expires_at, lasts, ms(SystemTime::now()))?;
     let origin = origin::of(&parts.extensions, query::reason(reason)?);
-    let command = Command::Valve { shadow, percent, enabled, until, precondition };
+    let command = Command::Valve { shadow, percent, enabled, until, precondition, by: Box::new(caller) };
     let outcome = context.store.execute(command, origin).await?;
     let written = outcome.results.first();
     let written = written.ok_or_else(|| Problem::new(Kind::Internal, "the write has no result"))?;
     Ok(resources::shown(StatusCode::OK, &written.resource))
-}
-
-/// By the labels that the shadow has now. What is not there is for the command to refuse.
-fn in_scope(context: &ApiContext, caller: &Caller, shadow: &str) -> Result<(), Problem> {
-    match context.store.state().get(ResourceKind::Shadow, shadow) {
-        Some(found) if !caller.may_move(found.metadata()) => {
-            let Caller { name, scope, .. } = caller;
-            let words = format!("{name} may move {scope}, and {shadow} is not among them");
-            Err(Problem::new(Kind::Forbidden, words))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// When the change ends, if it does.

@@ -5,6 +5,9 @@ use std::fmt;
 use umbra_resource::manifest::status::Moment;
 use umbra_resource::{Kind, Problem, Resource};
 
+use crate::model::access::Caller;
+use crate::model::access::scope::Scope;
+
 /// A write.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -43,6 +46,8 @@ pub enum Command {
         until: Option<Moment>,
         /// What must hold of the shadow.
         precondition: Precondition,
+        /// Who moves it: the shadow must be in their scope, as it is when it is moved.
+        by: Box<Caller>,
     },
     /// Take back what was moved for a limited time.
     Expire {
@@ -124,6 +129,15 @@ pub enum Rejection {
         /// The shadows that use it, by name.
         by: Vec<String>,
     },
+    /// The shadow is not one of those that may be moved by whoever asks.
+    OutOfScope {
+        /// Who asks.
+        name: String,
+        /// Which ones may be.
+        scope: Scope,
+        /// The shadow's name.
+        shadow: String,
+    },
     /// What it would become is wrong.
     Invalid(Vec<Problem>),
 }
@@ -163,6 +177,9 @@ impl fmt::Display for Rejection {
             Rejection::Stale { kind, name, current: None } => write!(f, "there is no {kind} {name:?} yet"),
             Rejection::InUse { name, by } => {
                 write!(f, "stamp {name:?} is used by the shadows {}", by.join(", "))
+            }
+            Rejection::OutOfScope { name, scope, shadow } => {
+                write!(f, "{name} may move {scope}, and {shadow} is not among them")
             }
             Rejection::Invalid(problems) => match problems.as_slice() {
                 [only] => write!(f, "{only}"),

@@ -7,6 +7,7 @@ use umbra_resource::manifest::shadow::ShadowSpec;
 use umbra_resource::manifest::status::Moment;
 use umbra_resource::{Kind, Percent, Problem, Resource, Shadow};
 
+use crate::model::access::Caller;
 use crate::model::audit::{Action, Edit};
 use crate::model::command::{Command, Effect, Outcome, Precondition, Rejection, Written};
 use crate::model::expiry::{self, Named};
@@ -51,8 +52,10 @@ pub fn plan(state: &State, command: &Command, now: &str) -> Result<Plan, Rejecti
                 draft.put(Resource::clone(resource), How::default());
             }
         }
-        Command::Valve { shadow, percent, enabled, until, precondition } => {
-            let moved = draft.valve(shadow, *percent, *enabled, precondition)?;
+        Command::Valve { shadow, percent, enabled, until, precondition, by } => {
+            let shadow = draft.movable(shadow, by)?;
+            draft.check(Kind::Shadow, &shadow.metadata.name, precondition)?;
+            let moved = valve(shadow, *percent, *enabled)?;
             let named = Named { percent: percent.is_some(), enabled: enabled.is_some(), until: *until };
             draft.put(moved, How { action: Some(Action::Valve), named });
         }
@@ -180,31 +183,17 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    fn valve(
-        &self,
-        name: &str,
-        percent: Option<f64>,
-        enabled: Option<bool>,
-        precondition: &Precondition,
-    ) -> Result<Resource, Rejection> {
+    /// The shadow, if it may be moved by this caller as it is now.
+    fn movable(&self, name: &str, by: &Caller) -> Result<&'a Shadow, Rejection> {
         let Some(Resource::Shadow(shadow)) = self.state.get(Kind::Shadow, name).map(AsRef::as_ref) else {
             return Err(Rejection::NotFound { kind: Kind::Shadow, name: name.to_owned() });
         };
-        self.check(Kind::Shadow, name, precondition)?;
-        let mut spec = shadow.spec.clone();
-        if let Some(percent) = percent {
-            let percent = Percent::new(percent).map_err(|message| {
-                let resource = Some(format!("Shadow/{name}"));
-                Rejection::Invalid(vec![Problem { resource, field: "percent".to_owned(), message }])
-            })?;
-            move_valve(&mut spec, percent);
+        if by.may_move(&shadow.metadata) {
+            return Ok(shadow);
         }
-        if let Some(enabled) = enabled
-            && spec.is_enabled() != enabled
-        {
-            spec.enabled = Some(enabled);
-        }
-        Ok(Shadow { metadata: shadow.metadata.clone(), spec, status: shadow.status.clone() }.into())
+        let Caller { name: caller, scope, .. } = by;
+        let (caller, scope) = (caller.clone(), scope.clone());
+        Err(Rejection::OutOfScope { name: caller, scope, shadow: name.to_owned() })
     }
 
     fn finish(self, dry_run: bool) -> Result<Plan, Rejection> {
@@ -220,6 +209,23 @@ impl<'a> Draft<'a> {
         let outcome = Outcome { revision: self.revision, results: self.results };
         Ok(Plan { outcome, change: Some(Change { state, edits: self.edits }) })
     }
+}
+
+fn valve(shadow: &Shadow, percent: Option<f64>, enabled: Option<bool>) -> Result<Resource, Rejection> {
+    let mut spec = shadow.spec.clone();
+    if let Some(percent) = percent {
+        let percent = Percent::new(percent).map_err(|message| {
+            let resource = Some(format!("Shadow/{}", shadow.metadata.name));
+            Rejection::Invalid(vec![Problem { resource, field: "percent".to_owned(), message }])
+        })?;
+        move_valve(&mut spec, percent);
+    }
+    if let Some(enabled) = enabled
+        && spec.is_enabled() != enabled
+    {
+        spec.enabled = Some(enabled);
+    }
+    Ok(Shadow { metadata: shadow.metadata.clone(), spec, status: shadow.status.clone() }.into())
 }
 
 /// Leaves a valve alone that stands there already, so that writing down a default is not a change.

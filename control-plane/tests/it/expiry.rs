@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use reqwest::Method;
 use serde_json::{Value, json};
+use umbra_control_plane::model::access::Caller;
 use umbra_control_plane::model::command::{Command, Precondition};
 use umbra_control_plane::model::expiry::next;
 use umbra_control_plane::model::plan::plan;
@@ -56,6 +57,7 @@ impl Mesh {
             enabled: enabled.into(),
             until: until.into().map(Moment::from_ms),
             precondition: Precondition::None,
+            by: Box::new(Caller::dev()),
         });
     }
 

@@ -1,6 +1,8 @@
 //! What commands make of a state: rules that hold whatever the commands are.
 
 use proptest::prelude::*;
+use umbra_control_plane::model::access::scope::Scope;
+use umbra_control_plane::model::access::{Caller, Role};
 use umbra_control_plane::model::audit::Action;
 use umbra_control_plane::model::command::{Command, Precondition, Rejection};
 use umbra_control_plane::model::plan::plan;
@@ -68,7 +70,8 @@ fn command() -> impl Strategy<Value = Command> {
                 percent: percent.map(f64::round),
                 enabled,
                 until: until.map(Moment::from_ms),
-                precondition
+                precondition,
+                by: Box::new(Caller::dev()),
             }),
         (name(), 0..10_u64).prop_map(|(shadow, now)| Command::Expire { shadow, now: Moment::from_ms(now) }),
     ]
@@ -135,6 +138,29 @@ proptest! {
             state = change.state;
         }
     }
+}
+
+#[test]
+fn what_is_moved_is_in_the_movers_scope_as_it_is_then() {
+    let scope = Scope::shadows(["mine".to_owned()]).unwrap();
+    let by = Caller { name: "token:op".to_owned(), role: Role::Operator, scope, ..Caller::dev() };
+    let resources = vec![stamp("a", "GET"), shadow("mine", "a", 1), shadow("other", "a", 1)];
+    let state = State::new(3, resources).unwrap();
+    let valve = |shadow: &str| {
+        let command = Command::Valve {
+            shadow: shadow.to_owned(),
+            percent: Some(2.0),
+            enabled: None,
+            until: None,
+            precondition: Precondition::None,
+            by: Box::new(by.clone()),
+        };
+        plan(&state, &command, "now").map_err(|rejection| rejection.to_string())
+    };
+    valve("mine").unwrap();
+    let words = "token:op may move the shadows mine, and other is not among them";
+    assert_eq!(valve("other").unwrap_err(), words);
+    assert_eq!(valve("none").unwrap_err(), "there is no Shadow \"none\"");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
+use umbra_control_plane::model::access::Caller;
 use umbra_control_plane::model::audit::{AuditFilter, Origin};
 use umbra_control_plane::model::command::{Command, Outcome, Precondition, Rejection};
 use umbra_control_plane::store::error::{OpenError, WriteError};
@@ -29,6 +30,7 @@ fn valve(percent: f64, precondition: Precondition) -> Command {
         enabled: None,
         until: None,
         precondition,
+        by: Box::new(Caller::dev()),
     }
 }
 

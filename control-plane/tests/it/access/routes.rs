@@ -2,6 +2,8 @@
 
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use umbra_control_plane::api::access::{Need, ROUTES};
 use umbra_control_plane::app::options::ServeOptions;
 use umbra_control_plane::model::access::Role;
@@ -100,6 +102,61 @@ async fn an_operator_moves_what_is_in_its_scope() {
     let apply = async |path: &str| operator.send(Method::POST, path, "application/yaml", CHECKOUT).await;
     assert_eq!(apply("/api/v1/apply?dry_run=true").await.status(), 200);
     problem(apply("/api/v1/apply").await, 403, "forbidden").await;
+}
+
+/// Sends the head, and the body when it is told to. The server asks for the body once it has looked at the rest.
+struct Slow {
+    tcp: TcpStream,
+}
+
+impl Slow {
+    const BODY: &str = r#"{"percent": 10}"#;
+
+    async fn open(api: &Api) -> Slow {
+        let address = api.base.strip_prefix("http://").unwrap();
+        let mut tcp = TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "PATCH /api/v1/shadows/checkout-v2/valve HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n",
+            api.token.as_ref().unwrap(),
+            Self::BODY.len()
+        );
+        tcp.write_all(head.as_bytes()).await.unwrap();
+        let mut asked = vec![0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+        soon(tcp.read_exact(&mut asked)).await.unwrap();
+        assert!(asked.starts_with(b"HTTP/1.1 100 "), "{}", String::from_utf8_lossy(&asked));
+        Slow { tcp }
+    }
+
+    async fn finish(mut self) -> String {
+        self.tcp.write_all(Self::BODY.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        soon(self.tcp.read_to_string(&mut answer)).await.unwrap();
+        answer
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_comes_late_finds_what_holds_by_then() {
+    let folder = folder();
+    let server = TestServer::guarded(folder.path(), ServeOptions::default()).await;
+    let operator = async |scope: Value| {
+        let made = server.api.token(json!({"name": "op", "role": "operator", "scope": scope})).await;
+        (server.api.with(made["token"].as_str()), made["id"].as_str().unwrap().to_owned())
+    };
+    // There is no such shadow yet, so that nothing is known of its labels.
+    let (outside, _) = operator(json!({"selector": "team!=cart"})).await;
+    let slow = Slow::open(&outside).await;
+    server.api.apply(CHECKOUT).await;
+    let answer = slow.finish().await;
+    assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("is not among them"), "{answer}");
+    let (inside, id) = operator(json!({"selector": "team=cart"})).await;
+    let slow = Slow::open(&inside).await;
+    let path = format!("/api/v1/tokens/{id}");
+    assert_eq!(server.api.request(Method::DELETE, &path).send().await.unwrap().status(), 204);
+    let answer = slow.finish().await;
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("let in no more"), "{answer}");
+    assert_eq!(server.api.get("/api/v1/shadows/checkout-v2").await["spec"]["percent"], 5);
 }
 
 #[tokio::test]
