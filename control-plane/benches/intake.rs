@@ -73,7 +73,7 @@ async fn reports(encoded: &[Vec<u8>]) -> (Duration, u64) {
     let metrics = IntakeMetrics::register(&mut registry);
     let nodes = Arc::new(Mutex::new(Nodes::new(1, 1)));
     let mut committer =
-        Committer::new(store.telemetry(), Retention::default(), metrics, Arc::default(), nodes);
+        Committer::new(store.intake(), Retention::default(), metrics, Arc::default(), nodes);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let now_ms = u64::try_from(now.as_millis()).unwrap();
     let started = Instant::now();

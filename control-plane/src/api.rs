@@ -30,6 +30,7 @@ mod session;
 mod standing;
 mod time;
 mod tokens;
+pub mod turns;
 mod valve;
 
 use std::collections::BTreeMap;
@@ -50,6 +51,7 @@ use crate::access::Access;
 use crate::api::hosts::Hosts;
 use crate::api::idempotency::Answers;
 use crate::api::metrics::ApiMetrics;
+use crate::api::turns::Turns;
 use crate::live::Live;
 use crate::model::nodes::Nodes;
 use crate::store::Store;
@@ -82,6 +84,8 @@ pub struct ApiContext {
     pub settings: Arc<BTreeMap<String, String>>,
     /// Answers to requests that may be sent again.
     pub answers: Answers,
+    /// Whose turn it is to read evidence.
+    pub turns: Turns,
 }
 
 /// What a client may ask of the server.

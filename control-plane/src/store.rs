@@ -20,7 +20,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use sqlx::SqlitePool;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use umbra_resource::Problem;
@@ -30,6 +30,7 @@ use crate::model::command::{Command, Outcome};
 use crate::model::state::State;
 use crate::store::error::{Cause, OpenError, StoreError, WriteError};
 use crate::store::metrics::StoreMetrics;
+use crate::store::sqlite::Pools;
 use crate::store::telemetry::Telemetry;
 use crate::store::turn::Turn;
 use crate::store::writer::{WriteRequest, Writer};
@@ -45,7 +46,12 @@ pub type Admission = fn(&State) -> Result<(), Vec<Problem>>;
 
 /// The open store.
 pub struct Store {
+    /// For whoever looks.
     pool: SqlitePool,
+    /// For what must go on meanwhile.
+    writers: SqlitePool,
+    /// One look at the database's health at a time: whoever asks again and again takes no more than one connection.
+    checking: Mutex<()>,
     state: watch::Receiver<Arc<State>>,
     mesh_key: [u8; 16],
     requests: mpsc::Sender<WriteRequest>,
@@ -69,11 +75,11 @@ impl Store {
         metrics: StoreMetrics,
     ) -> Result<Store, OpenError> {
         let lock = sqlite::lock(url.path())?;
-        let pool = sqlite::open(url.path()).await?;
+        let Pools { writers, readers: pool } = sqlite::open(url.path()).await?;
         let read = async {
-            audit::chain_the_unchained(&pool).await?;
-            let mesh_key = rows::mesh_key(&pool, random_key).await?;
-            let state = rows::state(&pool).await?;
+            audit::chain_the_unchained(&writers).await?;
+            let mesh_key = rows::mesh_key(&writers, random_key).await?;
+            let state = rows::state(&writers).await?;
             Ok::<_, StoreError>((mesh_key, state))
         };
         let (mesh_key, state) = read.await.map_err(|source| sqlite::unusable(url.path(), source))?;
@@ -82,10 +88,11 @@ impl Store {
         let (requests, receiver) = mpsc::channel(WAITING_WRITES);
         let (writer, closing) = (TaskTracker::new(), CancellationToken::new());
         let turn = Turn::default();
-        let task = Writer::new(pool.clone(), publisher, admit, metrics, turn.clone());
+        let task = Writer::new(writers.clone(), publisher, admit, metrics, turn.clone());
         writer.spawn(task.run(receiver, closing.clone()));
         writer.close();
-        Ok(Store { pool, state, mesh_key, requests, writer, closing, turn, _lock: lock })
+        let checking = Mutex::default();
+        Ok(Store { pool, writers, checking, state, mesh_key, requests, writer, closing, turn, _lock: lock })
     }
 
     /// The state now.
@@ -115,9 +122,14 @@ impl Store {
         answer.await.map_err(|_| WriteError::Failed(StoreError::Closed))?
     }
 
-    /// What the filters reported.
+    /// What the filters reported, for whoever looks at it.
     pub fn telemetry(&self) -> Telemetry {
         Telemetry::new(self.pool.clone(), self.turn.clone())
+    }
+
+    /// The same for whoever takes in what they report: it does not wait for those who look.
+    pub fn intake(&self) -> Telemetry {
+        Telemetry::new(self.writers.clone(), self.turn.clone())
     }
 
     /// Whether the database can be read, and if the last write failed, whether it can be written now.
@@ -125,7 +137,8 @@ impl Store {
     /// # Errors
     /// Why not.
     pub async fn check(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT revision FROM head WHERE id = 1").fetch_one(&self.pool).await?;
+        let _one = self.checking.lock().await;
+        sqlx::query("SELECT revision FROM head WHERE id = 1").fetch_one(&self.writers).await?;
         if self.trouble().is_none() {
             return Ok(());
         }
@@ -139,8 +152,8 @@ impl Store {
     async fn try_to_write(&self) -> Result<(), StoreError> {
         let much = "INSERT INTO setting (name, value) VALUES ('room', hex(zeroblob(32768))) \
                     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        sqlx::query(much).execute(&self.pool).await?;
-        sqlx::query("DELETE FROM setting WHERE name = 'room'").execute(&self.pool).await?;
+        sqlx::query(much).execute(&self.writers).await?;
+        sqlx::query("DELETE FROM setting WHERE name = 'room'").execute(&self.writers).await?;
         Ok(())
     }
 
@@ -154,5 +167,51 @@ impl Store {
         self.closing.cancel();
         self.writer.wait().await;
         self.pool.close().await;
+        self.writers.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+    use crate::model::access::Caller;
+    use crate::model::command::Precondition;
+
+    const CHECKOUT: &str = r#"[
+        {"apiVersion": "umbra/v1", "kind": "Stamp", "metadata": {"name": "s"}, "spec": {"match": [{"methods": ["GET"]}]}},
+        {"apiVersion": "umbra/v1", "kind": "Shadow", "metadata": {"name": "x"}, "spec": {"stamps": ["s"], "target": {"cluster": "c"}}}
+    ]"#;
+
+    #[tokio::test]
+    async fn whoever_looks_holds_up_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::from(folder.path().join("umbra.db"));
+        let metrics = StoreMetrics::register(&mut Registry::default());
+        let store = Store::open(&url, [0; 16], |_| Ok(()), metrics).await.unwrap();
+        let resources = umbra_resource::from_json(CHECKOUT).unwrap();
+        store.execute(Command::Apply { resources, dry_run: false }, Origin::default()).await.unwrap();
+        let mut looking = Vec::new();
+        while looking.len() < store.pool.options().get_max_connections() as usize {
+            looking.push(store.pool.acquire().await.unwrap());
+        }
+        let valve = Command::Valve {
+            shadow: "x".to_owned(),
+            percent: Some(50.0),
+            enabled: None,
+            until: None,
+            precondition: Precondition::None,
+            by: Box::new(Caller::dev()),
+        };
+        let meanwhile = async {
+            store.check().await.unwrap();
+            assert_eq!(store.execute(valve, Origin::default()).await.unwrap().revision, 2);
+            assert!(store.access().tokens().await.unwrap().is_empty());
+            assert!(store.intake().sequences(&[1]).await.unwrap().is_empty());
+        };
+        tokio::time::timeout(Duration::from_secs(10), meanwhile).await.expect("it waits for those who look");
     }
 }

@@ -85,6 +85,7 @@ pub(crate) async fn get_report(
     query: Result<Query<SpanQuery>, QueryRejection>,
 ) -> Result<Json<ReportAnswer>, Problem> {
     let (Path(name), Query(query)) = (name?, query?);
+    let _turn = context.turns.take().await;
     let Evidence { about, sent, shed, report, gates } = asked_for(&context, name, &query).await?;
     let bodies = &report.whole.evidence.bodies;
     let answers =
@@ -109,6 +110,7 @@ pub(crate) async fn get_verdict(
     query: Result<Query<SpanQuery>, QueryRejection>,
 ) -> Result<Json<VerdictAnswer>, Problem> {
     let (Path(name), Query(query)) = (name?, query?);
+    let _turn = context.turns.take().await;
     let Evidence { about, report, gates, .. } = asked_for(&context, name, &query).await?;
     let verdict = apart(move || view::verdict(&judge(&report, &gates), &report)).await?;
     Ok(Json(VerdictAnswer { about, verdict }))

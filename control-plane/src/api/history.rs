@@ -76,6 +76,7 @@ pub(crate) async fn get_history(
     let asked = query.step.as_deref().map(step_ms).transpose()?;
     let is_fine = since >= now_ms.saturating_sub(context.retention.fine_ms);
     let Steps { span, step_ms, from_ms } = steps(since, until, asked, is_fine)?;
+    let _turn = context.turns.take().await;
     let telemetry = context.store.telemetry();
     let epoch = evidence::began(&telemetry, &name).await?.map_or(0, |(epoch, _)| epoch);
     let sums = telemetry.sums(&name, epoch, span, (from_ms, until), step_ms).await?;

@@ -22,6 +22,7 @@ use crate::access::{Access, AccessOptions, random};
 use crate::api::hosts::Hosts;
 use crate::api::idempotency::Answers;
 use crate::api::metrics::ApiMetrics;
+use crate::api::turns::Turns;
 use crate::api::{self, ApiContext, Limits};
 use crate::app::config::{Config, ListenerConfig};
 use crate::app::descriptors;
@@ -134,7 +135,7 @@ impl Server {
             first_request: FIRST_REQUEST,
             instance: random::hex(&random::bytes::<8>()?),
         });
-        let telemetry = store.telemetry();
+        let telemetry = store.intake();
         let plans = Arc::new(Plans::new(store.watch(), telemetry.clone()));
         let intake_metrics = IntakeMetrics::register(&mut registry);
         let stop_committer = CancellationToken::new();
@@ -172,6 +173,7 @@ impl Server {
             retention: config.retention,
             settings: Arc::new(settings(&config)),
             answers: Answers::default(),
+            turns: Turns::default(),
         });
         let routes = routes.merge(console::router());
         let api = tokio::spawn(api::serve::serve(

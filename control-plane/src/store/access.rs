@@ -60,7 +60,7 @@ pub struct KeptSession {
 impl Store {
     /// The part of it that is about who may do what.
     pub fn access(&self) -> AccessStore {
-        AccessStore { pool: self.pool.clone(), turn: self.turn.clone(), state: self.state.clone() }
+        AccessStore { pool: self.writers.clone(), turn: self.turn.clone(), state: self.state.clone() }
     }
 }
 

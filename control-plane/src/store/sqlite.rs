@@ -15,8 +15,19 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// A backup tool may hold the file for a moment.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// One writes; the others read audit pages and answer `/readyz`.
-const MAX_CONNECTIONS: u32 = 4;
+/// Whoever has the turn to write, the committer and the plans of pairs, which look up what they go by, and `/readyz`: as many as can ask
+/// at once, so that none waits for another.
+const WRITERS: u32 = 4;
+/// For whoever looks: evidence, pairs, the audit trail.
+const READERS: u32 = 4;
+
+/// The ways to the file.
+pub(crate) struct Pools {
+    /// What the server needs to go on. **Invariant:** nothing that takes long is asked for here.
+    pub(crate) writers: SqlitePool,
+    /// What people look at, which may take seconds. All of these being busy holds up nothing else.
+    pub(crate) readers: SqlitePool,
+}
 
 /// Takes the file beside the database that says that it is in use. Two servers on one file would each push policies
 /// of its own.
@@ -33,7 +44,7 @@ pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
 }
 
 /// Opens the file, or makes it, and brings its schema up to date.
-pub(crate) async fn open(path: &Path) -> Result<SqlitePool, OpenError> {
+pub(crate) async fn open(path: &Path) -> Result<Pools, OpenError> {
     // The mesh key is in it. SQLite gives its other files the mode of this one.
     let made = File::options().create(true).append(true).mode(0o600).open(path);
     made.map_err(|source| OpenError::File { path: path.to_owned(), source })?;
@@ -44,21 +55,26 @@ pub(crate) async fn open(path: &Path) -> Result<SqlitePool, OpenError> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT);
-    let pool = SqlitePoolOptions::new()
-        .max_connections(MAX_CONNECTIONS)
+    let writers = pool(options.clone(), WRITERS, path).await?;
+    check(&writers, path).await?;
+    MIGRATIONS.run(&writers).await.map_err(|error| match error {
+        MigrateError::VersionMissing(found) => OpenError::Newer { path: path.to_owned(), found },
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => database(path, error),
+        source => OpenError::Altered { path: path.to_owned(), source },
+    })?;
+    let readers = pool(options, READERS, path).await?;
+    Ok(Pools { writers, readers })
+}
+
+async fn pool(options: SqliteConnectOptions, most: u32, path: &Path) -> Result<SqlitePool, OpenError> {
+    SqlitePoolOptions::new()
+        .max_connections(most)
         // SQLite takes a transaction back by itself when the disk is full or fails. sqlx then still counts it, and begins no
         // other on that connection: another connection takes its place.
         .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_with(options)
         .await
-        .map_err(|error| database(path, error))?;
-    check(&pool, path).await?;
-    MIGRATIONS.run(&pool).await.map_err(|error| match error {
-        MigrateError::VersionMissing(found) => OpenError::Newer { path: path.to_owned(), found },
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => database(path, error),
-        source => OpenError::Altered { path: path.to_owned(), source },
-    })?;
-    Ok(pool)
+        .map_err(|error| database(path, error))
 }
 
 async fn check(pool: &SqlitePool, path: &Path) -> Result<(), OpenError> {

@@ -17,6 +17,8 @@ use crate::store::turn::Turn;
 
 /// Rows in one statement: SQLite takes 32,766 values.
 const ROWS: usize = 1_000;
+/// Rows that are added up before others get the thread: each may have hundreds of fields.
+const AT_A_STRETCH: usize = 16;
 /// Rows that one statement deletes, so that a change of a valve need not wait for long.
 const SWEPT: i64 = 5_000;
 
@@ -249,9 +251,9 @@ impl Telemetry {
     /// # Errors
     /// The store failed.
     pub async fn sum(&self, shadow: &str, epoch: u64, stretches: &[Stretch]) -> Result<Sum, StoreError> {
-        let mut sum = Sum::default();
+        let (mut sum, mut added) = (Sum::default(), 0);
         for stretch in stretches {
-            let rows = sqlx::query(
+            let mut rows = sqlx::query(
                 "SELECT endpoint, numbers FROM tally \
                  WHERE shadow = $1 AND epoch = $2 AND span_ms = $3 AND start_ms >= $4 AND start_ms < $5",
             )
@@ -260,12 +262,12 @@ impl Telemetry {
             .bind(signed(stretch.span.ms()))
             .bind(signed(stretch.from_ms))
             .bind(signed(stretch.until_ms))
-            .fetch_all(&self.pool)
-            .await?;
-            for row in rows {
+            .fetch(&self.pool);
+            while let Some(row) = rows.try_next().await? {
                 let endpoint: String = row.try_get(0)?;
                 let numbers = numbers(&row, 1, endpoint.is_empty())?;
                 sum.add(endpoint, numbers);
+                pause(&mut added).await;
             }
         }
         Ok(sum)
@@ -284,7 +286,7 @@ impl Telemetry {
         (from_ms, until_ms): (u64, u64),
         step_ms: u64,
     ) -> Result<BTreeMap<u64, Sum>, StoreError> {
-        let mut sums: BTreeMap<u64, Sum> = BTreeMap::new();
+        let (mut sums, mut added) = (BTreeMap::<u64, Sum>::new(), 0);
         let mut rows = sqlx::query(
             "SELECT start_ms, endpoint, numbers FROM tally \
              WHERE shadow = $1 AND epoch = $2 AND span_ms = $3 AND start_ms >= $4 AND start_ms < $5",
@@ -300,6 +302,7 @@ impl Telemetry {
             let sum = sums.entry(start_ms - start_ms % step_ms.max(1)).or_default();
             let numbers = numbers(&row, 2, endpoint.is_empty())?;
             sum.add(endpoint, numbers);
+            pause(&mut added).await;
         }
         Ok(sums)
     }
@@ -358,6 +361,14 @@ impl Telemetry {
         more |= surplus == SWEPT;
         more |= pairs::sweep(&self.pool, retention, before(retention.pairs_ms)).await?;
         Ok(more)
+    }
+}
+
+/// Another row was added up: gives the thread to others now and then.
+async fn pause(added: &mut usize) {
+    *added = added.wrapping_add(1);
+    if added.is_multiple_of(AT_A_STRETCH) {
+        tokio::task::yield_now().await;
     }
 }
 

@@ -20,6 +20,7 @@ use umbra_control_plane::access::{Access, AccessOptions};
 use umbra_control_plane::api::hosts::Hosts;
 use umbra_control_plane::api::idempotency::Answers;
 use umbra_control_plane::api::metrics::ApiMetrics;
+use umbra_control_plane::api::turns::Turns;
 use umbra_control_plane::api::{self, ApiContext, Limits};
 use umbra_control_plane::listener::Listener;
 use umbra_control_plane::live::verdicts::Verdicts;
@@ -126,6 +127,7 @@ async fn a_request_that_takes_too_long_is_answered() {
         retention: Retention::default(),
         settings: Arc::default(),
         answers: Answers::default(),
+        turns: Turns::default(),
         limits: Limits { request_time: Duration::from_millis(50), ..Limits::default() },
     });
     let endless = Body::from_stream(tokio_stream::pending::<Result<Vec<u8>, std::io::Error>>());
