@@ -12,11 +12,17 @@ use crate::api::ApiContext;
 use crate::api::problem::{Kind, Problem};
 use crate::api::query::PairsQuery;
 use crate::api::schema::pairs::PairPageDocument;
+use crate::store::error::StoreError;
 use crate::store::pairs::{KeptPair, PairQuery};
+use crate::store::telemetry::Telemetry;
 
 /// A screenful, of rows that may hold three bodies each.
 const DEFAULT_LIMIT: u32 = 20;
 const MAX_LIMIT: u32 = 100;
+/// A page that has so much is full: in memory it takes several times as much until it is sent.
+const PAGE_BYTES: usize = 4 << 20;
+/// Rows that are read at once.
+const AT_ONCE: u32 = 4;
 
 /// What an answered pair can be.
 const OF_ANSWERED: [&str; 3] = ["match", "noise", "different"];
@@ -56,15 +62,38 @@ pub(crate) async fn list_pairs(
         field: query.field,
         pair: query.pair,
         before: query.before,
-        // One row more than asked for says whether there is another page.
-        limit: limit.saturating_add(1),
+        limit: AT_ONCE,
     };
-    let mut pairs = context.store.telemetry().pairs(&name, &wanted).await?;
-    let more = pairs.len() > limit as usize;
-    pairs.truncate(limit as usize);
+    let _turn = context.turns.take().await;
+    let (pairs, more) = page(&context.store.telemetry(), &name, wanted, limit as usize).await?;
     let next = pairs.last().map(|pair| pair.id).filter(|_| more);
     let items = pairs.into_iter().map(item).collect::<Result<_, _>>()?;
     Ok(Json(PairPage { items, next }))
+}
+
+/// At most `limit` pairs, one at least, and whether there are more.
+async fn page(
+    telemetry: &Telemetry,
+    shadow: &str,
+    mut wanted: PairQuery,
+    limit: usize,
+) -> Result<(Vec<KeptPair>, bool), StoreError> {
+    let (mut page, mut bytes) = (Vec::new(), 0_usize);
+    loop {
+        let some = telemetry.pairs(shadow, &wanted).await?;
+        let are_all = some.len() < AT_ONCE as usize;
+        for pair in some {
+            bytes = bytes.saturating_add(pair.document.len());
+            if page.len() == limit || (bytes > PAGE_BYTES && !page.is_empty()) {
+                return Ok((page, true));
+            }
+            page.push(pair);
+        }
+        if are_all {
+            return Ok((page, false));
+        }
+        wanted.before = page.last().map(|pair| pair.id);
+    }
 }
 
 fn outcomes(outcome: String) -> Result<Vec<String>, Problem> {

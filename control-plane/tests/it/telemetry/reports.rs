@@ -200,6 +200,37 @@ async fn pairs_come_in_pages_newest_first() {
 }
 
 #[tokio::test]
+async fn a_page_of_pairs_is_bounded_in_bytes() {
+    const MOST: usize = 4 << 20;
+    let folder = folder();
+    let server = TestServer::start(folder.path()).await;
+    server.api.apply(&format!("{CHECKOUT}  compare: {{body: full, max_body_bytes: 1048576}}\n")).await;
+    let body = |value: &str| format!(r#"{{"a":"{}{value}"}}"#, "x".repeat(300 << 10));
+    let mut worker = Worker::at(server.xds);
+    for sequence in 1..=3 {
+        let mut report = report(1, sequence, 10);
+        for number in 0..8 {
+            differs(&mut report, u128::from(8 * sequence + number), &body("1"), &body("2"));
+        }
+        worker.send(&report).await.unwrap();
+    }
+    let (mut seen, mut pages, mut before) = (Vec::new(), 0, String::new());
+    loop {
+        let request = server.api.request(reqwest::Method::GET, &format!("{PAIRS}?limit=100{before}"));
+        let page = request.send().await.unwrap().text().await.unwrap();
+        assert!(page.len() <= MOST, "{}", page.len());
+        let page: serde_json::Value = serde_json::from_str(&page).unwrap();
+        seen.extend(page["items"].as_array().unwrap().iter().map(|item| item["path"].clone()));
+        pages += 1;
+        let Some(next) = page["next"].as_u64() else { break };
+        before = format!("&before={next}");
+    }
+    let expected: Vec<_> = (8..32).rev().map(|n| json!(format!("/cart/{n}"))).collect();
+    assert_eq!(seen, expected);
+    assert!(pages >= 4, "{pages}");
+}
+
+#[tokio::test]
 async fn evidence_begins_anew_when_older_pairs_cannot_be_compared() {
     let folder = folder();
     let server = TestServer::start(folder.path()).await;
