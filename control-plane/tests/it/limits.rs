@@ -177,6 +177,50 @@ async fn slow_clients_are_cut_off() {
     stop.cancel();
 }
 
+/// HTTP/2 by hand: acknowledges and answers whatever it is asked, and asks for nothing. When it is told to go away, in words.
+async fn polite_until_the_end(mut client: TcpStream) -> bool {
+    const GOAWAY: u8 = 7;
+    client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut told = false;
+    let mut head = [0; 9];
+    while client.read_exact(&mut head).await.is_ok() {
+        let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+        client.read_exact(&mut payload).await.unwrap();
+        told |= head[3] == GOAWAY;
+        // Settings and pings are acknowledged, the former without what they say.
+        let answer = match (head[3], head[4]) {
+            (4, 0) => b"\0\0\0\x04\x01\0\0\0\0".to_vec(),
+            (6, 0) => [&b"\0\0\x08\x06\x01\0\0\0\0"[..], &payload].concat(),
+            _ => continue,
+        };
+        let _ = client.write_all(&answer).await;
+    }
+    told
+}
+
+/// Whoever keeps a connection that they do not use keeps others out.
+#[tokio::test]
+async fn clients_that_ask_for_nothing_or_take_nothing_are_cut_off() {
+    const HEAD: Duration = Duration::from_millis(100);
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), None, 100).await.unwrap();
+    let (address, stop) = (listener.address(), CancellationToken::new());
+    let long = || async { "x".repeat(8 << 20) };
+    let router = axum::Router::new().route("/", axum::routing::get(long));
+    tokio::spawn(api::serve::serve(listener.accept(stop.clone()), router, HEAD, Duration::ZERO));
+    let polite = TcpStream::connect(address).await.unwrap();
+    assert!(soon(polite_until_the_end(polite)).await, "it was cut off without a word");
+    let mut greedy = TcpStream::connect(address).await.unwrap();
+    greedy.write_all(&b"GET / HTTP/1.1\r\nhost: a\r\n\r\n".repeat(8)).await.unwrap();
+    soon(async {
+        // What is sent to a connection that is closed is refused.
+        while greedy.write_all(b"GET").await.is_ok() {
+            tokio::time::sleep(HEAD / 8).await;
+        }
+    })
+    .await;
+    stop.cancel();
+}
+
 #[tokio::test]
 async fn connections_are_bounded_and_the_next_waits_its_turn() {
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), None, 1).await.unwrap();

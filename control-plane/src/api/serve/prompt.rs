@@ -1,4 +1,4 @@
-//! Connections whose clients must begin to speak.
+//! Connections whose clients must begin to speak, and take what they are sent.
 
 use std::future::Future;
 use std::io;
@@ -13,17 +13,36 @@ use tokio::time::Sleep;
 /// see whether it is one. No head of HTTP/1.1 that says anything is shorter.
 const FIRST_BYTES: usize = 24;
 
-/// Fails to read when the first bytes are not here in time. What comes later has limits of its own.
+/// Fails to read when the first bytes are not here in time; what comes later has limits of its own. Fails to write when the
+/// client takes nothing for too long.
 pub(super) struct Prompt<T> {
     io: T,
     missing: usize,
     patience: Option<Pin<Box<Sleep>>>,
+    stuck_for: Duration,
+    /// There while the client takes nothing.
+    stuck: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T> Prompt<T> {
-    /// The client has so long.
-    pub(super) fn new(io: T, patience: Duration) -> Self {
-        Prompt { io, missing: FIRST_BYTES, patience: Some(Box::pin(tokio::time::sleep(patience))) }
+    /// The client has so long to begin, and may take nothing for so long.
+    pub(super) fn new(io: T, patience: Duration, stuck_for: Duration) -> Self {
+        let patience = Some(Box::pin(tokio::time::sleep(patience)));
+        Prompt { io, missing: FIRST_BYTES, patience, stuck_for, stuck: None }
+    }
+
+    /// Something was written, or waits for the client.
+    fn written<R>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+        if polled.is_ready() {
+            self.stuck = None;
+            return polled;
+        }
+        let stuck_for = self.stuck_for;
+        let stuck = self.stuck.get_or_insert_with(|| Box::pin(tokio::time::sleep(stuck_for)));
+        if stuck.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")));
+        }
+        polled
     }
 }
 
@@ -52,15 +71,18 @@ impl<T: AsyncRead + Unpin> AsyncRead for Prompt<T> {
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Prompt<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let polled = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.written(cx, polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        let polled = Pin::new(&mut self.io).poll_flush(cx);
+        self.written(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        let polled = Pin::new(&mut self.io).poll_shutdown(cx);
+        self.written(cx, polled)
     }
 
     fn poll_write_vectored(
@@ -68,7 +90,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Prompt<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.written(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
