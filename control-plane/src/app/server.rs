@@ -118,13 +118,7 @@ impl Server {
         let watch = store.watch();
         let first = Policies::new(&store.state(), store.mesh_key(), xds_metrics.clone());
         let (sender, policies) = watch::channel(Arc::new(first));
-        let publisher = tokio::spawn(xds::serve::publish(
-            watch,
-            store.mesh_key(),
-            sender,
-            Arc::clone(&nodes),
-            xds_metrics.clone(),
-        ));
+        let publisher = tokio::spawn(xds::serve::publish(watch, sender, Arc::clone(&nodes)));
         let discovery = Discovery::new(xds::Context {
             policies,
             nodes: Arc::clone(&nodes),

@@ -15,7 +15,6 @@ use crate::listener::Connection;
 use crate::model::nodes::Nodes;
 use crate::model::state::State;
 use crate::xds::Discovery;
-use crate::xds::metrics::XdsMetrics;
 use crate::xds::policies::Policies;
 use crate::xds::service::DeltaService;
 
@@ -32,23 +31,29 @@ const MAX_CONNECTION_STREAMS: u32 = 32;
 /// Follows the state: publishes its policies, and notes what nodes that are away shall run when they are back.
 pub async fn publish(
     mut state: watch::Receiver<Arc<State>>,
-    mesh_key: [u8; 16],
     policies: watch::Sender<Arc<Policies>>,
     nodes: Arc<Mutex<Nodes>>,
-    metrics: XdsMetrics,
 ) {
+    // By itself, so that nothing which is to be published waits for it. It ends with the sender.
+    tokio::spawn(note_away(policies.subscribe(), nodes));
     while state.changed().await.is_ok() {
         tokio::time::sleep(DEBOUNCE).await;
-        let newest = Arc::clone(&state.borrow_and_update());
-        let newest = Arc::new(Policies::new(&newest, mesh_key, metrics.clone()));
-        policies.send_replace(Arc::clone(&newest));
+        let next = policies.borrow().next(&state.borrow_and_update());
+        policies.send_replace(Arc::new(next));
+    }
+}
+
+/// Notes what nodes that are away shall run when they are back.
+async fn note_away(mut policies: watch::Receiver<Arc<Policies>>, nodes: Arc<Mutex<Nodes>>) {
+    while policies.changed().await.is_ok() {
+        let mut newest = policies.clone();
         let away = Nodes::locked(&nodes).disconnected();
         for node in away {
-            // Those that are connected come first, and they wait for the next policies.
-            if state.has_changed().unwrap_or(true) {
+            // The next round is about all of them.
+            if policies.has_changed().unwrap_or(true) {
                 break;
             }
-            match newest.of(&node).await {
+            match Policies::newest(&mut newest, &node).await {
                 Ok(compiled) => Nodes::locked(&nodes).desired(&node.id, Arc::clone(&compiled.info)),
                 Err(error) => error!(error = &error as &dyn std::error::Error, "a policy cannot be compiled"),
             }

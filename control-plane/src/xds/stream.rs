@@ -170,8 +170,8 @@ impl StreamTask {
             let words = format!("its token or certificate is not for the node {:?}", attributes.id);
             return Err(End::Status(Status::permission_denied(words)));
         }
-        let policies = Arc::clone(&self.policies.borrow_and_update());
-        let desired = policies.of(&attributes).await.map_err(|error| failed(&error))?;
+        let desired =
+            Policies::newest(&mut self.policies, &attributes).await.map_err(|error| failed(&error))?;
         let version = self.machine.node().map_or("", |node| node.envoy_version.as_str());
         Nodes::locked(&self.context.nodes)
             .opened(Arc::clone(&attributes), version, Arc::clone(&desired.info), SystemTime::now())
@@ -184,8 +184,7 @@ impl StreamTask {
     /// The policies may have changed.
     async fn on_change(&mut self) -> Result<(), End> {
         let Some(node) = self.node.clone() else { return Ok(()) };
-        let policies = Arc::clone(&self.policies.borrow_and_update());
-        let compiled = policies.of(&node).await.map_err(|error| failed(&error))?;
+        let compiled = Policies::newest(&mut self.policies, &node).await.map_err(|error| failed(&error))?;
         Nodes::locked(&self.context.nodes).desired(&node.id, Arc::clone(&compiled.info));
         let actions = self.machine.on_desired(vec![compiled.resource()], self.now_ms());
         self.act(actions, false);

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 const PPM_PER_PERCENT: u32 = 10_000;
 
 /// A percentage from 0 to 100 with at most four decimals, exactly.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Percent(u32);
 
 impl Percent {

@@ -10,6 +10,7 @@ use umbra_policy::spec::PolicySpec;
 
 use crate::manifest::shadow::{Attribute, Override};
 use crate::manifest::{Kind, Resource, Shadow, Stamp};
+use crate::percent::Percent;
 use crate::problem::Problem;
 use crate::read::{MAX_PROBLEMS, shorten, suggest};
 
@@ -113,6 +114,14 @@ impl ResourceSet {
         &self.shadows
     }
 
+    /// The shares on a node of the shadows that have overrides, in the order of their names: nodes for which they are the same
+    /// have the same policy.
+    #[must_use]
+    pub fn shares(&self, node: &NodeAttributes) -> Vec<Percent> {
+        let overridden = self.shadows.iter().filter(|shadow| !shadow.spec.overrides.is_empty());
+        overridden.map(|shadow| share_on(shadow, node)).collect()
+    }
+
     /// The policy of one node: the same rules for all, and of each shadow's shares the one that is for it.
     /// The order, and so the policy, does not depend on the order in which the resources were given.
     #[must_use]
@@ -138,6 +147,11 @@ impl ResourceSet {
 /// The override that holds on a node, with its place in the list: the first that fits.
 pub(crate) fn override_for<'s>(shadow: &'s Shadow, node: &NodeAttributes) -> Option<(usize, &'s Override)> {
     shadow.spec.overrides.iter().enumerate().find(|(_, one)| one.fits(node))
+}
+
+/// A shadow's share on a node, all that its policy has of the node.
+fn share_on(shadow: &Shadow, node: &NodeAttributes) -> Percent {
+    override_for(shadow, node).map_or(shadow.spec.share(), |(_, one)| one.percent)
 }
 
 /// `names` are sorted.

@@ -121,6 +121,31 @@ fn the_first_override_that_fits_wins() {
 }
 
 #[test]
+fn nodes_with_the_same_shares_have_the_same_policy() {
+    let set = set(&(with(
+        "  percent: 1
+  overrides:
+    - {where: {zone: z1, node: n1}, percent: 2}
+    - {where: {zone: z1}, percent: 3}
+    - {where: {node: n2}, percent: 3}
+    - {where: {node: n3}, percent: 1}",
+    ) + "---\n"
+        + include_str!("data/whole.yaml")));
+    let node = |id: &str, zone: &str| NodeAttributes {
+        id: id.to_owned(),
+        zone: zone.to_owned(),
+        ..NodeAttributes::default()
+    };
+    let nodes = ["n1", "n2", "n3", "envoy-7"].map(|id| ["z1", "z2"].map(|zone| node(id, zone)));
+    let nodes = nodes.as_flattened();
+    let compiled = |node| set.compile(node, 1, None);
+    for (a, b) in nodes.iter().flat_map(|a| nodes.iter().map(move |b| (a, b))) {
+        assert_eq!(set.shares(a) == set.shares(b), compiled(a) == compiled(b), "{a:?} {b:?}");
+    }
+    assert_eq!(set.shares(&nodes[0]).len(), 2, "one for each shadow that has overrides");
+}
+
+#[test]
 fn the_policy_does_not_depend_on_the_order_of_the_resources() {
     let mut resources = from_yaml(&(with("") + "---\n" + include_str!("data/whole.yaml"))).unwrap();
     let node = NodeAttributes { metadata: BTreeMap::new(), ..NodeAttributes::default() };

@@ -6,7 +6,7 @@ use umbra_policy::spec::{
     SampleSpec, ShadowSpec, StampSpec, ValueSpec,
 };
 
-use super::{NodeAttributes, override_for};
+use super::{NodeAttributes, share_on};
 use crate::manifest::compare::{BodyComparison, Compare};
 use crate::manifest::shadow::{CopyRequest, Guard, Sample, SampleBy};
 use crate::manifest::stamp::{Clause, FieldMatch, PathMatch, ValueMatch};
@@ -27,14 +27,13 @@ pub(super) fn stamp(stamp: &Stamp) -> StampSpec {
 
 pub(super) fn shadow(shadow: &Shadow, node: &NodeAttributes) -> ShadowSpec {
     let spec = &shadow.spec;
-    let percent = override_for(shadow, node).map_or(spec.share(), |(_, one)| one.percent);
     ShadowSpec {
         name: shadow.metadata.name.clone(),
         stamps: spec.stamps.clone(),
         target_cluster: spec.target.cluster.clone(),
         control_cluster: spec.control.as_ref().map(|control| control.cluster.clone()),
         enabled: spec.is_enabled(),
-        share_ppm: percent.ppm(),
+        share_ppm: share_on(shadow, node).ppm(),
         sample: sample(spec.sample.as_ref(), &shadow.metadata.name),
         guard: guard(spec.guard.as_ref()),
         request: spec.request.as_ref().map(copy).unwrap_or_default(),
