@@ -176,7 +176,8 @@ impl Nodes {
         nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A stream was opened.
+    /// A stream was opened. `has` is the version that the node said it has; one that starts has none, and what it ran or
+    /// refused before is over. Also if another stream is open: it may be of the life before, and its end not be seen yet.
     ///
     /// # Errors
     /// There is no room for it. The caller ends the stream.
@@ -185,6 +186,7 @@ impl Nodes {
         attributes: Arc<NodeAttributes>,
         envoy_version: &str,
         desired: Arc<PolicyInfo>,
+        has: Option<&str>,
         now: SystemTime,
     ) -> Result<(), NoRoom> {
         match self.nodes.get(&attributes.id) {
@@ -201,6 +203,10 @@ impl Nodes {
         envoy_version.clone_into(&mut node.envoy_version);
         node.last_seen = now;
         node.wants(desired);
+        match has {
+            Some(version) => node.accepts(version, now),
+            None => (node.applied, node.nack, node.synced_at) = (None, None, None),
+        }
         self.changes += 1;
         node.changed = self.changes;
         Ok(())
@@ -220,10 +226,7 @@ impl Nodes {
 
     /// The node runs `version`.
     pub fn acknowledged(&mut self, id: &str, version: &str, now: SystemTime) {
-        self.change(id, |node| {
-            node.nack = None;
-            node.runs(version, now);
-        });
+        self.change(id, |node| node.accepts(version, now));
     }
 
     /// The node refused `version`.
@@ -456,7 +459,8 @@ impl Node {
         true
     }
 
-    fn runs(&mut self, version: &str, now: SystemTime) {
+    fn accepts(&mut self, version: &str, now: SystemTime) {
+        self.nack = None;
         self.applied = Some(Applied { version: version.to_owned(), policy: self.known(version).cloned() });
         if self.state() == SyncState::Synced {
             self.synced_at = Some(now);

@@ -233,7 +233,7 @@ mod tests {
         let turn = Arc::clone(&sender.borrow().turn).lock_owned().await;
         let mut nodes = Nodes::new(1, 8);
         let now = std::time::SystemTime::UNIX_EPOCH;
-        nodes.opened(Arc::new(node(1)), "", Arc::default(), now).unwrap();
+        nodes.opened(Arc::new(node(1)), "", Arc::default(), None, now).unwrap();
         nodes.closed("node-1", now);
         let nodes = Arc::new(Mutex::new(nodes));
         let (states, watched) = watch::channel(Arc::new(state(1)));

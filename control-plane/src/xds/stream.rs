@@ -143,7 +143,7 @@ impl StreamTask {
             return Err(End::Status(Status::deadline_exceeded("no request came that says who you are")));
         }
         let actions = self.machine.on_tick(self.now_ms());
-        self.act(actions, false);
+        self.act(actions);
         Ok(())
     }
 
@@ -153,18 +153,22 @@ impl StreamTask {
             .machine
             .on_request(Request::from(request), now_ms)
             .map_err(|refusal| End::Status(Status::invalid_argument(refusal.to_string())))?;
-        let first = self.node.is_none();
-        if first {
-            self.enter().await?;
-        } else if let Some(node) = &self.node {
-            Nodes::locked(&self.context.nodes).seen(&node.id, SystemTime::now());
-        }
-        self.act(actions, first);
-        if first { self.on_change().await } else { Ok(()) }
+        let Some(node) = &self.node else {
+            // Nothing is sent yet: what is acknowledged is what the node had already.
+            let has = actions.iter().find_map(|action| match action {
+                Action::Acked { name, version } if name == PRIMARY => version.as_deref(),
+                _ => None,
+            });
+            self.enter(has).await?;
+            return self.on_change().await;
+        };
+        Nodes::locked(&self.context.nodes).seen(&node.id, SystemTime::now());
+        self.act(actions);
+        Ok(())
     }
 
-    /// Enters the node among the nodes.
-    async fn enter(&mut self) -> Result<(), End> {
+    /// Enters the node among the nodes: it runs the version that it `has`.
+    async fn enter(&mut self, has: Option<&str>) -> Result<(), End> {
         let attributes = Arc::new(self.machine.node().map(attributes).unwrap_or_default());
         if !self.identity.may_be(&attributes.id) {
             let words = format!("its token or certificate is not for the node {:?}", attributes.id);
@@ -174,7 +178,7 @@ impl StreamTask {
             Policies::newest(&mut self.policies, &attributes).await.map_err(|error| failed(&error))?;
         let version = self.machine.node().map_or("", |node| node.envoy_version.as_str());
         Nodes::locked(&self.context.nodes)
-            .opened(Arc::clone(&attributes), version, Arc::clone(&desired.info), SystemTime::now())
+            .opened(Arc::clone(&attributes), version, Arc::clone(&desired.info), has, SystemTime::now())
             .map_err(|refused| End::Status(Status::resource_exhausted(refused.to_string())))?;
         info!(node = attributes.id, cluster = attributes.cluster, peer = self.peer_text(), "stream opened");
         self.node = Some(attributes);
@@ -187,20 +191,17 @@ impl StreamTask {
         let compiled = Policies::newest(&mut self.policies, &node).await.map_err(|error| failed(&error))?;
         Nodes::locked(&self.context.nodes).desired(&node.id, Arc::clone(&compiled.info));
         let actions = self.machine.on_desired(vec![compiled.resource()], self.now_ms());
-        self.act(actions, false);
+        self.act(actions);
         Ok(())
     }
 
-    /// `initial`: what is acknowledged is what the node had already, and no answer to a response.
-    fn act(&mut self, actions: Vec<Action>, initial: bool) {
+    fn act(&mut self, actions: Vec<Action>) {
         let Some(node) = self.node.clone() else { return };
         for action in actions {
             match action {
                 Action::Send(response) => self.pending = Some(response),
                 Action::Acked { name, version } => {
-                    if !initial {
-                        self.context.metrics.acks.inc();
-                    }
+                    self.context.metrics.acks.inc();
                     if let (PRIMARY, Some(version)) = (name.as_str(), version) {
                         Nodes::locked(&self.context.nodes).acknowledged(
                             &node.id,

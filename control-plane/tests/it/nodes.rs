@@ -21,7 +21,7 @@ fn at(seconds: u64) -> SystemTime {
 #[test]
 fn a_node_is_synced_stale_or_nacked() {
     let mut nodes = Nodes::new(10, 8);
-    nodes.opened(node("a"), "1.40.0", policy(1), at(1)).unwrap();
+    nodes.opened(node("a"), "1.40.0", policy(1), None, at(1)).unwrap();
     let state = |nodes: &Nodes| nodes.list()[0].state();
     assert_eq!(state(&nodes), SyncState::Stale);
     nodes.acknowledged("a", "v1", at(2));
@@ -43,22 +43,65 @@ fn a_node_is_synced_stale_or_nacked() {
 }
 
 #[test]
+fn one_that_starts_runs_nothing_until_it_says_so() {
+    let mut nodes = Nodes::new(10, 8);
+    let open = |nodes: &mut Nodes, has, second| {
+        nodes.opened(node("a"), "1.40.0", policy(1), has, at(second)).unwrap();
+    };
+    let state = |nodes: &Nodes| nodes.list()[0].state();
+    open(&mut nodes, None, 1);
+    nodes.acknowledged("a", "v1", at(2));
+    nodes.closed("a", at(3));
+    assert_eq!(state(&nodes), SyncState::Synced, "it runs what it ran");
+
+    open(&mut nodes, None, 4);
+    let started = nodes.list()[0].clone();
+    assert_eq!((started.state(), started.applied, started.synced_at), (SyncState::Stale, None, None));
+    assert_eq!(nodes.in_effect().range("any"), None, "it is not known what it runs");
+    nodes.acknowledged("a", "v1", at(5));
+    assert_eq!(state(&nodes), SyncState::Synced);
+
+    // It lost its stream, or another of its workers leads: it says what it has.
+    open(&mut nodes, Some("v1"), 6);
+    nodes.closed("a", at(7));
+    assert_eq!((state(&nodes), nodes.list()[0].synced_at), (SyncState::Synced, Some(at(6))));
+    nodes.closed("a", at(8));
+    open(&mut nodes, Some("v1"), 9);
+    assert_eq!(state(&nodes), SyncState::Synced);
+    open(&mut nodes, Some("v0"), 10);
+    assert_eq!(state(&nodes), SyncState::Stale);
+
+    // Nobody noticed yet that the one before is gone.
+    nodes.acknowledged("a", "v1", at(11));
+    open(&mut nodes, None, 12);
+    assert_eq!(state(&nodes), SyncState::Stale);
+    nodes.refused("a", "v1", "why", at(13));
+    assert_eq!(state(&nodes), SyncState::Nacked);
+    open(&mut nodes, None, 14);
+    assert_eq!((state(&nodes), nodes.list()[0].nack.clone()), (SyncState::Stale, None));
+}
+
+#[test]
 fn the_one_that_has_been_gone_longest_is_forgotten() {
     let mut nodes = Nodes::new(3, 8);
     for (second, id) in [(1, "a"), (2, "b"), (3, "c")] {
-        nodes.opened(node(id), "1.40.0", policy(1), at(second)).unwrap();
+        nodes.opened(node(id), "1.40.0", policy(1), None, at(second)).unwrap();
     }
-    assert_eq!(nodes.opened(node("d"), "1.40.0", policy(1), at(4)), Err(NoRoom::Nodes), "all are connected");
-    nodes.opened(node("a"), "1.40.0", policy(1), at(5)).unwrap();
+    assert_eq!(
+        nodes.opened(node("d"), "1.40.0", policy(1), None, at(4)),
+        Err(NoRoom::Nodes),
+        "all are connected"
+    );
+    nodes.opened(node("a"), "1.40.0", policy(1), None, at(5)).unwrap();
     nodes.closed("a", at(6));
     assert_eq!(
-        nodes.opened(node("d"), "1.40.0", policy(1), at(7)),
+        nodes.opened(node("d"), "1.40.0", policy(1), None, at(7)),
         Err(NoRoom::Nodes),
         "it has another stream"
     );
     nodes.closed("c", at(8));
     nodes.closed("b", at(9));
-    nodes.opened(node("d"), "1.40.0", policy(1), at(10)).unwrap();
+    nodes.opened(node("d"), "1.40.0", policy(1), None, at(10)).unwrap();
     let ids: Vec<String> = nodes.list().iter().map(|node| node.attributes.id.clone()).collect();
     assert_eq!(ids, ["a", "b", "d"]);
     assert_eq!(nodes.disconnected(), [node("b")]);
@@ -67,7 +110,7 @@ fn the_one_that_has_been_gone_longest_is_forgotten() {
 #[test]
 fn a_reason_is_cut_to_what_a_person_reads() {
     let mut nodes = Nodes::new(1, 8);
-    nodes.opened(node("a"), "1.40.0", policy(1), at(1)).unwrap();
+    nodes.opened(node("a"), "1.40.0", policy(1), None, at(1)).unwrap();
     nodes.refused("a", "v1", &"é".repeat(100_000), at(2));
     assert_eq!(nodes.list()[0].nack.as_ref().unwrap().reason.chars().count(), 1024);
 }
@@ -88,7 +131,7 @@ fn workers_are_known_by_their_reports() {
     let mut nodes = Nodes::new(10, 8);
     nodes.reported("nobody", 1, "v1", 5, at(1));
     assert!(nodes.list().is_empty());
-    nodes.opened(node("a"), "1.40.0", policy(1), at(1)).unwrap();
+    nodes.opened(node("a"), "1.40.0", policy(1), None, at(1)).unwrap();
     let seen = nodes.changes();
     nodes.reported("a", 1, "v1", 5, at(2));
     nodes.reported("a", 2, "", 0, at(2));
@@ -116,7 +159,7 @@ fn workers_are_known_by_their_reports() {
 #[test]
 fn a_worker_is_synced_stale_or_silent() {
     let mut nodes = Nodes::new(1, 8);
-    nodes.opened(node("a"), "1.40.0", policy(1), at(1)).unwrap();
+    nodes.opened(node("a"), "1.40.0", policy(1), None, at(1)).unwrap();
     nodes.reported("a", 7, "v1", 1, at(100));
     let state = |nodes: &Nodes, second| {
         let node = &nodes.list()[0];

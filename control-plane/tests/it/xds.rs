@@ -100,6 +100,29 @@ async fn what_the_node_has_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn an_envoy_that_was_restarted_does_not_follow_until_it_says_so() {
+    let folder = folder();
+    let server = TestServer::start(folder.path()).await;
+    server.api.apply(CHECKOUT).await;
+    let (stream, version) = synced(&server, "a").await;
+    drop(stream);
+    server.api.node(|node| node["connected"] == false).await;
+    let following =
+        async || server.api.get("/api/v1/board").await["shadows"][0]["in_effect"]["following"].clone();
+
+    let mut stream = Delta::open(server.xds, hello("a")).await.unwrap();
+    let pushed = stream.pushed().await;
+    let node = server.api.node(|node| node["connected"] == true).await;
+    assert_eq!(
+        (&node["state"], &node["applied"], following().await),
+        (&json!("STALE"), &Value::Null, json!(0))
+    );
+    stream.ack(&pushed.nonce).await;
+    server.api.node(is("SYNCED")).await;
+    assert_eq!((pushed.version, following().await), (version, json!(1)));
+}
+
+#[tokio::test]
 async fn a_version_that_is_not_known_is_shown_without_its_revision() {
     let folder = folder();
     let server = TestServer::start(folder.path()).await;
