@@ -28,7 +28,7 @@ pub(crate) async fn measure(nodes: u64, with_idle: bool, figures: &mut Figures) 
     let server = Server::start().await;
     let (empty, all) = (server.process.resident(), nodes as f64);
     let fleet = Fleet::open(server.xds, nodes, None, AT_ONCE).await;
-    server.api.metric_is("umbra_nodes{state=\"SYNCED\"}", all).await;
+    server.api.metric_is("umbra_nodes{state=\"SYNCED\",connected=\"true\"}", all).await;
     tokio::time::sleep(SETTLED).await;
     figures.resident.push((server.process.resident() - empty) as f64 / all);
     if with_idle {

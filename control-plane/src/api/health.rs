@@ -14,6 +14,7 @@ use crate::api::metrics::NodeLabels;
 use crate::api::problem::{Kind, Problem};
 use crate::api::{ApiContext, nodes};
 use crate::model::nodes::Nodes;
+use crate::model::nodes::whole::NodeCounts;
 
 /// A database that takes longer than this to read one row serves nobody.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -85,9 +86,12 @@ pub(crate) async fn version() -> Json<Version> {
 ))]
 pub(crate) async fn metrics(State(context): State<ApiContext>) -> Result<Response, Problem> {
     let newest = context.store.state().revision();
-    for (state, count) in Nodes::locked(&context.nodes).count(newest) {
-        let labels = NodeLabels { state: nodes::state_name(state) };
-        context.metrics.nodes.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+    let NodeCounts { connected, away } = Nodes::locked(&context.nodes).counts(newest);
+    for (connected, counts) in [("true", connected), ("false", away)] {
+        for (state, count) in counts.by_state() {
+            let labels = NodeLabels { state: nodes::state_name(state), connected };
+            context.metrics.nodes.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &context.registry)

@@ -33,10 +33,11 @@ pub(crate) struct RouteLabels {
     pub(crate) route: String,
 }
 
-/// One of the states that a node can be in.
+/// One of the states that a node can be in, and whether it has a stream: `true` or `false`.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(crate) struct NodeLabels {
     pub(crate) state: &'static str,
+    pub(crate) connected: &'static str,
 }
 
 impl ApiMetrics {
@@ -58,7 +59,11 @@ impl ApiMetrics {
             Unit::Seconds,
             metrics.duration.clone(),
         );
-        registry.register("umbra_nodes", "Nodes remembered, by state", metrics.nodes.clone());
+        registry.register(
+            "umbra_nodes",
+            "Nodes remembered, by state, connected or away",
+            metrics.nodes.clone(),
+        );
         registry.register("umbra_api_event_streams", "Clients that follow events", metrics.viewers.clone());
         metrics
     }

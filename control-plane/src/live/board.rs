@@ -7,7 +7,7 @@ use umbra_resource::manifest::status::Moment;
 use umbra_resource::{Percent, Shadow, ppm_to_percent};
 use utoipa::ToSchema;
 
-use crate::model::nodes::{InEffect, NodeCounts};
+use crate::model::nodes::whole::{InEffect, NodeCounts, StateCounts};
 use crate::model::rates::{Count, WINDOW_S};
 
 /// A shadow at one look.
@@ -175,7 +175,9 @@ impl RatesRow {
 }
 
 impl From<NodeCounts> for NodesRow {
-    fn from(NodeCounts { total, synced, stale, nacked }: NodeCounts) -> Self {
-        NodesRow { total, connected: synced + stale + nacked, synced, stale, nacked }
+    fn from(NodeCounts { connected, away }: NodeCounts) -> Self {
+        let StateCounts { synced, stale, nacked } = connected;
+        let total = connected.total() + away.total();
+        NodesRow { total, connected: connected.total(), synced, stale, nacked }
     }
 }

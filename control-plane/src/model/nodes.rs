@@ -1,10 +1,14 @@
 //! The Envoys that the control plane has seen: what each shall run, what it runs, and what it refused.
 
+pub mod whole;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use umbra_resource::NodeAttributes;
+
+use crate::model::nodes::whole::{InEffect, NodeCounts};
 
 /// A policy as far as operators are shown it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,26 +37,6 @@ pub struct Nodes {
     limit: usize,
     streams_limit: u32,
     changes: u64,
-}
-
-/// How many nodes there are, and how those that are connected stand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct NodeCounts {
-    /// All that are remembered.
-    pub total: usize,
-    /// Connected ones that run what they shall run.
-    pub synced: usize,
-    /// Connected ones that have not said so yet.
-    pub stale: usize,
-    /// Connected ones that refused it.
-    pub nacked: usize,
-}
-
-/// What the connected nodes run: each policy, and how many run it.
-#[derive(Clone, Debug, Default)]
-pub struct InEffect {
-    connected: usize,
-    policies: Vec<(Arc<PolicyInfo>, usize)>,
 }
 
 /// One Envoy.
@@ -156,6 +140,9 @@ const RECENT: usize = 4;
 /// A worker without anything to report says so every 30 s. One that is silent for longer than this has stopped: its VM trapped,
 /// or its Envoy ended.
 const SILENT: Duration = Duration::from_secs(90);
+/// A node that has been away for so long is forgotten: where each instance has an id of its own, most never come back. One that
+/// does is entered anew.
+const AWAY: Duration = Duration::from_secs(24 * 3600);
 /// A worker that was not heard of for so long is forgotten: a new VM comes with every new module and configuration.
 const FORGOTTEN: Duration = Duration::from_secs(600);
 /// Workers that are remembered of a node; Envoy has one for each core.
@@ -258,6 +245,18 @@ impl Nodes {
         });
     }
 
+    /// Forgets those that have been away for a day.
+    pub fn forget(&mut self, now: SystemTime) {
+        let before = self.nodes.len();
+        // A clock that was set back keeps them for longer.
+        self.nodes.retain(|_, node| {
+            node.streams > 0 || now.duration_since(node.last_seen).unwrap_or_default() < AWAY
+        });
+        if self.nodes.len() < before {
+            self.changes += 1;
+        }
+    }
+
     /// All of them, by id.
     pub fn list(&self) -> Vec<Node> {
         let mut nodes: Vec<Node> = self.nodes.values().cloned().collect();
@@ -274,37 +273,14 @@ impl Nodes {
             .collect()
     }
 
-    /// How many nodes are in each state, of those at `newest`, the store's revision: synced, stale, nacked.
-    pub fn count(&self, newest: u64) -> [(SyncState, usize); 3] {
-        [SyncState::Synced, SyncState::Stale, SyncState::Nacked]
-            .map(|state| (state, self.nodes.values().filter(|node| node.state_at(newest) == state).count()))
-    }
-
-    /// How many nodes there are, and how those that are connected stand at `newest`, the store's revision.
+    /// How the nodes stand at `newest`, the store's revision: those that are connected, and those that are away.
     pub fn counts(&self, newest: u64) -> NodeCounts {
-        let mut counts = NodeCounts { total: self.nodes.len(), ..NodeCounts::default() };
-        for node in self.nodes.values().filter(|node| node.streams > 0) {
-            match node.state_at(newest) {
-                SyncState::Synced => counts.synced += 1,
-                SyncState::Stale => counts.stale += 1,
-                SyncState::Nacked => counts.nacked += 1,
-            }
-        }
-        counts
+        NodeCounts::of(self.nodes.values(), newest)
     }
 
     /// What the connected nodes run.
     pub fn in_effect(&self) -> InEffect {
-        // Nodes with one policy share it.
-        let mut policies: HashMap<*const PolicyInfo, (Arc<PolicyInfo>, usize)> = HashMap::new();
-        let mut connected = 0;
-        for node in self.nodes.values().filter(|node| node.streams > 0) {
-            connected += 1;
-            if let Some(policy) = node.applied.as_ref().and_then(|applied| applied.policy.as_ref()) {
-                policies.entry(Arc::as_ptr(policy)).or_insert_with(|| (Arc::clone(policy), 0)).1 += 1;
-            }
-        }
-        InEffect { connected, policies: policies.into_values().collect() }
+        InEffect::of(self.nodes.values())
     }
 
     /// How often a node changed: another number means that one did, for more than when it was last seen.
@@ -345,32 +321,6 @@ impl Nodes {
         self.nodes.remove(&gone);
         self.changes += 1;
         Ok(())
-    }
-}
-
-impl InEffect {
-    /// How many nodes are connected.
-    pub fn connected(&self) -> usize {
-        self.connected
-    }
-
-    /// How many of them run the shadow as it is since `revision`.
-    pub fn following(&self, shadow: &str, revision: u64) -> usize {
-        let follows = |policy: &PolicyInfo| policy.revision >= revision && policy.shares.contains_key(shadow);
-        self.policies.iter().filter(|(policy, _)| follows(policy)).map(|(_, count)| count).sum()
-    }
-
-    /// The smallest and the largest share, in parts per million, of the nodes of which it is known what they run: 0 where
-    /// the switch is off, or the shadow is not there yet.
-    pub fn range(&self, shadow: &str) -> Option<(u32, u32)> {
-        let share = |policy: &PolicyInfo| {
-            policy.shares.get(shadow).filter(|share| share.enabled).map_or(0, |share| share.ppm)
-        };
-        let shares = self.policies.iter().map(|(policy, _)| share(policy));
-        shares.fold(None, |range, share| match range {
-            None => Some((share, share)),
-            Some((lowest, highest)) => Some((share.min(lowest), share.max(highest))),
-        })
     }
 }
 

@@ -232,7 +232,7 @@ mod tests {
         let (sender, _) = policies(1);
         let turn = Arc::clone(&sender.borrow().turn).lock_owned().await;
         let mut nodes = Nodes::new(1, 8);
-        let now = std::time::SystemTime::UNIX_EPOCH;
+        let now = std::time::SystemTime::now();
         nodes.opened(Arc::new(node(1)), "", Arc::default(), None, now).unwrap();
         nodes.closed("node-1", now);
         let nodes = Arc::new(Mutex::new(nodes));

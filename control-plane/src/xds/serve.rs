@@ -1,7 +1,7 @@
 //! Turning states into policies, and serving gRPC.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures::StreamExt;
 use tokio::sync::{mpsc, watch};
@@ -20,6 +20,8 @@ use crate::xds::service::DeltaService;
 
 /// Writes that come in a burst go out as one push; a valve that is moved by hand does not feel it.
 const DEBOUNCE: Duration = Duration::from_millis(10);
+/// How often it is looked which nodes have been away for too long.
+const FORGET_PACE: Duration = Duration::from_secs(60);
 /// How a node that hangs is noticed, or one behind a proxy: machines that vanish are noticed by TCP. Envoys that ping by
 /// themselves before that, as `envoy/sidecar` has it, are not pinged: a ping costs some 50 µs, so that 10,000 Envoys that ping
 /// every 10 seconds cost 5 % of a core.
@@ -28,13 +30,15 @@ const KEEP_ALIVE_ANSWER: Duration = Duration::from_secs(10);
 /// Streams on one connection: one for policies, one for health, and some for what is to come.
 const MAX_CONNECTION_STREAMS: u32 = 32;
 
-/// Follows the state: publishes its policies, and notes what nodes that are away shall run when they are back.
+/// Follows the state: publishes its policies, and notes what nodes that are away shall run when they are back. Those that do
+/// not come back are forgotten.
 pub async fn publish(
     mut state: watch::Receiver<Arc<State>>,
     policies: watch::Sender<Arc<Policies>>,
     nodes: Arc<Mutex<Nodes>>,
 ) {
-    // By itself, so that nothing which is to be published waits for it. It ends with the sender.
+    // By themselves, so that nothing which is to be published waits for them. They end with the sender.
+    tokio::spawn(forget(policies.subscribe(), Arc::clone(&nodes)));
     tokio::spawn(note_away(policies.subscribe(), nodes));
     while state.changed().await.is_ok() {
         tokio::time::sleep(DEBOUNCE).await;
@@ -57,6 +61,17 @@ async fn note_away(mut policies: watch::Receiver<Arc<Policies>>, nodes: Arc<Mute
                 Ok(compiled) => Nodes::locked(&nodes).desired(&node.id, Arc::clone(&compiled.info)),
                 Err(error) => error!(error = &error as &dyn std::error::Error, "a policy cannot be compiled"),
             }
+        }
+    }
+}
+
+/// Forgets nodes that have been away for long.
+async fn forget(mut policies: watch::Receiver<Arc<Policies>>, nodes: Arc<Mutex<Nodes>>) {
+    let mut pace = tokio::time::interval(FORGET_PACE);
+    loop {
+        tokio::select! {
+            changed = policies.changed() => if changed.is_err() { return },
+            _ = pace.tick() => Nodes::locked(&nodes).forget(SystemTime::now()),
         }
     }
 }

@@ -36,10 +36,13 @@ fn a_node_is_synced_stale_or_nacked() {
     assert_eq!(state(&nodes), SyncState::Stale);
     nodes.acknowledged("a", "v3", at(5));
     assert_eq!((state(&nodes), nodes.list()[0].nack.clone()), (SyncState::Synced, None));
-    assert_eq!(nodes.count(3).map(|(_, count)| count), [1, 0, 0]);
+    assert_eq!(nodes.counts(3).connected.by_state().map(|(_, count)| count), [1, 0, 0]);
     // Revision 4 is written, and its policies are not compiled yet.
     assert_eq!(nodes.list()[0].state_at(4), SyncState::Stale);
-    assert_eq!(nodes.count(4).map(|(_, count)| count), [0, 1, 0]);
+    assert_eq!(nodes.counts(4).connected.by_state().map(|(_, count)| count), [0, 1, 0]);
+    nodes.closed("a", at(6));
+    let counts = nodes.counts(3);
+    assert_eq!((counts.connected.total(), counts.away.by_state().map(|(_, count)| count)), (0, [1, 0, 0]));
 }
 
 #[test]
@@ -105,6 +108,28 @@ fn the_one_that_has_been_gone_longest_is_forgotten() {
     let ids: Vec<String> = nodes.list().iter().map(|node| node.attributes.id.clone()).collect();
     assert_eq!(ids, ["a", "b", "d"]);
     assert_eq!(nodes.disconnected(), [node("b")]);
+}
+
+#[test]
+fn one_that_was_away_for_a_day_is_forgotten() {
+    const DAY: u64 = 24 * 3600;
+    let mut nodes = Nodes::new(10, 8);
+    for id in ["stays", "goes", "comes back"] {
+        nodes.opened(node(id), "1.40.0", policy(1), None, at(1)).unwrap();
+    }
+    nodes.closed("goes", at(10));
+    nodes.closed("comes back", at(10));
+    nodes.opened(node("comes back"), "1.40.0", policy(1), None, at(20)).unwrap();
+    let changes = nodes.changes();
+    nodes.forget(at(0));
+    nodes.forget(at(9 + DAY));
+    assert_eq!((nodes.list().len(), nodes.changes()), (3, changes));
+    nodes.forget(at(10 + DAY));
+    let ids: Vec<String> = nodes.list().iter().map(|node| node.attributes.id.clone()).collect();
+    assert_eq!(ids, ["comes back", "stays"]);
+    assert_ne!(nodes.changes(), changes, "whoever looks is told");
+    nodes.forget(at(100 * DAY));
+    assert_eq!(nodes.list().len(), 2, "they are connected");
 }
 
 #[test]

@@ -63,7 +63,8 @@ async fn a_policy_reaches_the_node_and_its_answer_the_operator() {
     server.api.valve(20.0).await;
     server.api.node(is("STALE")).await;
     assert_eq!(server.api.metric("umbra_delta_streams").await, 0.0);
-    assert_eq!(server.api.metric(r#"umbra_nodes{state="STALE"}"#).await, 1.0);
+    assert_eq!(server.api.metric(r#"umbra_nodes{state="STALE",connected="false"}"#).await, 1.0);
+    assert_eq!(server.api.metric(r#"umbra_nodes{state="STALE",connected="true"}"#).await, 0.0);
 }
 
 /// A stream whose node runs what it shall run, and the version.
