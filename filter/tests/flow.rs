@@ -283,6 +283,7 @@ fn what_a_pair_says() {
         (answer(200, "1", 0), answer(200, "1", 1), answer(200, "2", 0), answer(500, "1", 2));
     let with = |headers: &[&str]| CompareSpec {
         headers: headers.iter().map(|name| (*name).to_owned()).collect(),
+        body: BodySpec::Digest,
         ..CompareSpec::default()
     };
     let differs = |candidate, control| BodyFacts::Examined(Differs { candidate, control });

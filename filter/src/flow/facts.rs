@@ -4,7 +4,7 @@ use crate::flow::observation::Answer;
 use umbra_compare::evidence::{BodyFacts, Differs, Facts};
 use umbra_compare::report::part::Statuses;
 use umbra_compare::report::triple::Party;
-use umbra_policy::spec::CompareSpec;
+use umbra_policy::spec::{BodySpec, CompareSpec};
 
 /// The answers to one request, of one shadow.
 #[derive(Clone, Copy, Debug)]
@@ -47,10 +47,12 @@ impl Triple<'_> {
         let statuses = all_answered.then(|| differs(&|other| !same_status(other, primary)));
         // An error page differs in every byte from what it stands for: that counts as a status alone.
         let is_comparable = statuses == Some(Differs::default());
-        let compares_something = primary.digest.is_some() || !compare.headers.is_empty();
+        // The primary may have a digest for another shadow's sake.
+        let reads_bodies = compare.body != BodySpec::None;
+        let compares_something = reads_bodies || !compare.headers.is_empty();
         let body = (is_comparable && compares_something).then(|| {
             let differ = differs(&|other| {
-                other.digest != primary.digest
+                (reads_bodies && other.digest != primary.digest)
                     || !compare.headers.iter().all(|name| same_header(other, primary, name))
             });
             if differ == Differs::default() { BodyFacts::Equal } else { BodyFacts::Examined(differ) }

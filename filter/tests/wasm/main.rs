@@ -11,6 +11,7 @@ mod agreement;
 mod configuration;
 mod control_plane;
 mod cost;
+mod evidence;
 mod fixtures;
 mod generate;
 mod host;

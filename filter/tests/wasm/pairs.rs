@@ -21,13 +21,13 @@ pub(crate) fn fixture(more: &str) -> Fixture {
 }
 
 /// A mirrored request and the contexts of its answers.
-struct Mirrored {
-    primary: u32,
-    copies: [u32; 2],
+pub(crate) struct Mirrored {
+    pub(crate) primary: u32,
+    pub(crate) copies: [u32; 2],
 }
 
 impl Fixture {
-    fn of(resources: &str) -> Self {
+    pub(crate) fn of(resources: &str) -> Self {
         let mut workers = Workers::new(1, FOLLOWER);
         workers.serve("v1", resources, 7);
         let shadow = workers.list[0].vm.plugin(r#"{"role": "shadow"}"#);
@@ -39,7 +39,7 @@ impl Fixture {
     }
 
     /// A request for this path, routed and copied.
-    fn mirror(&mut self, path: &str) -> Mirrored {
+    pub(crate) fn mirror(&mut self, path: &str) -> Mirrored {
         let root = self.workers.list[0].root;
         let shadow = self.shadow;
         let primary = self.vm().request(root, &get(path, &[]), true);
@@ -62,12 +62,12 @@ impl Fixture {
     }
 
     /// All that is reported from now on, when everything has ended.
-    fn report(&mut self) -> Received {
+    pub(crate) fn report(&mut self) -> Received {
         self.workers.run(1_200);
         acknowledge(&mut self.workers)
     }
 
-    fn metric(&mut self, name: &str) -> u64 {
+    pub(crate) fn metric(&mut self, name: &str) -> u64 {
         self.workers.run(100);
         self.workers.envoy.metric(name)
     }
