@@ -25,8 +25,8 @@ const MAX_TOKEN_BYTES: usize = 4_096;
 pub enum Plugin {
     /// On a listener: strips, stamps and steers.
     Primary(Primary),
-    /// On a shadow cluster: marks and scrubs copies.
-    Shadow,
+    /// On a shadow cluster: marks and scrubs copies. It may have a static policy, to know what unknown ones lose.
+    Shadow(Option<Rc<Policy>>),
 }
 
 /// The configuration of role primary.
@@ -123,7 +123,7 @@ pub fn parse(text: &[u8], node: NodeAttributes) -> Parsed {
 /// On a shadow cluster, where it is the copies that carry control headers, it does nothing at all.
 fn inert(role: Option<&Value>) -> Plugin {
     match role.and_then(Value::as_str) {
-        Some("shadow") => Plugin::Shadow,
+        Some("shadow") => Plugin::Shadow(None),
         _ => Plugin::Primary(Primary::default()),
     }
 }
@@ -149,9 +149,9 @@ fn plugin(document: &Map<String, Value>, node: NodeAttributes) -> Result<Plugin,
     let cluster = control_plane_cluster(document)?;
     let token = token(document)?;
     let fallback = document.get("policy").map(|policy| fallback(policy, &node)).transpose()?;
-    // The other fields mean nothing to a shadow, but one text for both roles is allowed, and checked as a whole.
+    // The others mean nothing to a shadow, but one text for both roles is allowed, and checked as a whole.
     Ok(match role {
-        "shadow" => Plugin::Shadow,
+        "shadow" => Plugin::Shadow(fallback.map(Rc::new)),
         _ => Plugin::Primary(Primary {
             control_plane: cluster.map(|cluster| ControlPlane {
                 cluster,

@@ -3,6 +3,7 @@
 use crate::flow::answers::Followed;
 use crate::flow::headers::{Edit, SHADOW};
 use crate::flow::pairs::Party;
+use crate::flow::shared::SharedData;
 use crate::flow::vm::Vm;
 use crate::flow::worker::InForce;
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +15,9 @@ use umbra_policy::{Policy, Slot};
 /// that stands still within a turn of the event loop, and a turn of a busy worker is long. Of 500 timeouts on a loaded machine
 /// one was more than 25 ms early.
 const TIMER_SLACK_MS: u64 = 100;
+
+/// What an unknown copy loses where no policy at all says what its shadow removes: what lets others act in a user's name.
+const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
 /// One copy, from its headers to its end.
 #[derive(Debug)]
@@ -42,12 +46,14 @@ pub trait CopyView {
 /// expected.
 ///
 /// One that nobody expects was steered by another VM, or was given up: its shadow cannot be told. It loses whatever any
-/// shadow with this cluster removes, so that no credentials leave by mistake, and gets no further mark.
+/// shadow with this cluster removes, so that no credentials leave by mistake, and gets no further mark. `shared` is asked only
+/// for such a one: a VM without a plugin of role primary follows no policy, and learns here which one is in force.
 pub fn on_request(
     vm: &mut Vm,
     slot: &[u8],
     pair: Option<&[u8]>,
     view: &impl CopyView,
+    shared: &impl SharedData,
     edit: &mut impl Edit,
 ) -> Option<Copy> {
     let slot = match slot {
@@ -60,6 +66,7 @@ pub fn on_request(
         vm.pairs.seen(pair, slot, || view.now_us()).map(|expected| (pair, slot, expected))
     });
     let Some((pair, slot, expected)) = expected else {
+        vm.worker.learn(shared);
         scrub_unknown(vm, &view.cluster().unwrap_or_default(), edit);
         return None;
     };
@@ -98,14 +105,16 @@ impl Copy {
 }
 
 fn scrub_unknown(vm: &Vm, cluster: &[u8], edit: &mut impl Edit) {
-    let mut names: Vec<&String> = Vec::new();
     let in_force = match vm.worker.in_force() {
         InForce::Policy { policy, .. } => Some(policy),
         InForce::Nothing | InForce::Removed => None,
     };
-    for policy in in_force.into_iter().chain(&vm.mirrored_under) {
-        names.extend(removed_towards(policy, cluster));
+    let mut policies = in_force.into_iter().chain(&vm.mirrored_under).chain(&vm.fallback).peekable();
+    if policies.peek().is_none() {
+        CREDENTIALS.iter().for_each(|name| edit.remove(name));
+        return;
     }
+    let mut names: Vec<&String> = policies.flat_map(|policy| removed_towards(policy, cluster)).collect();
     names.sort_unstable();
     names.dedup();
     names.into_iter().for_each(|name| edit.remove(name));

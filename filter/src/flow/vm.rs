@@ -34,6 +34,8 @@ pub struct Vm {
     pub now: Now,
     /// The policy under which a request was last mirrored.
     pub mirrored_under: Option<Rc<Policy>>,
+    /// The static policy that a plugin instance was last configured with, of either role.
+    pub fallback: Option<Rc<Policy>>,
     random: fastrand::Rng,
 }
 
@@ -69,6 +71,7 @@ impl Vm {
             shedding: Shedding::default(),
             now: Now::default(),
             mirrored_under: None,
+            fallback: None,
             random,
         }
     }

@@ -81,6 +81,8 @@ pub struct Worker {
     silence: (u64, u64),
     /// A version in the shared data that this worker could not read; said once.
     unreadable: Option<String>,
+    /// What the operator is to be told at the next tick.
+    unsaid: Option<Action>,
 }
 
 impl Worker {
@@ -94,6 +96,7 @@ impl Worker {
             leader: None,
             silence: (0, 0),
             unreadable: None,
+            unsaid: None,
         }
     }
 
@@ -111,12 +114,15 @@ impl Worker {
     /// Takes over what the shared data announces. On a new VM this comes before the first request.
     pub fn follow(&mut self, now: Now, shared: &impl SharedData) -> Vec<Action> {
         self.silence = (self.freshness.tick(now, shared), now.monotonic_ms);
+        self.learn(shared);
+        self.unsaid.take().into_iter().collect()
+    }
+
+    /// The same without the freshness, for a VM that nobody drives by ticks.
+    pub fn learn(&mut self, shared: &impl SharedData) {
         match policy::announced(shared) {
-            Announced::Never => Vec::new(),
-            Announced::Removed => {
-                self.in_force = InForce::Removed;
-                Vec::new()
-            }
+            Announced::Never => {}
+            Announced::Removed => self.in_force = InForce::Removed,
             Announced::Version(version) => self.take_over(&version, shared),
         }
     }
@@ -201,25 +207,24 @@ impl Worker {
         vec![Action::CloseStream, Action::Log(Level::Info, "no longer leads this Envoy's workers".to_owned())]
     }
 
-    fn take_over(&mut self, announced: &str, shared: &impl SharedData) -> Vec<Action> {
+    fn take_over(&mut self, announced: &str, shared: &impl SharedData) {
         if matches!(&self.in_force, InForce::Policy { version, .. } if **version == *announced) {
-            return Vec::new();
+            return;
         }
-        let Some(published) = policy::read(shared) else { return Vec::new() };
+        let Some(published) = policy::read(shared) else { return };
         if self.unreadable.as_ref() == Some(&published.version) {
-            return Vec::new();
+            return;
         }
         match read_policy(&published.bytes) {
             Ok(policy) => {
                 self.unreadable = None;
                 self.in_force =
                     InForce::Policy { version: published.version.into(), policy: Rc::new(policy) };
-                Vec::new()
             }
             Err(reason) => {
                 let line = format!("cannot run policy {}: {reason}", published.version);
                 self.unreadable = Some(published.version);
-                vec![Action::Log(Level::Error, line)]
+                self.unsaid = Some(Action::Log(Level::Error, line));
             }
         }
     }

@@ -90,7 +90,14 @@ impl HttpContext for CopyContext {
         if let Some(slot) = envoy::request_header(SLOT) {
             let pair = envoy::request_header(PAIR);
             let copy = state::with(|state| {
-                copy::on_request(&mut state.vm, &slot, pair.as_deref(), &ThisCopy, &mut ThisRequest)
+                copy::on_request(
+                    &mut state.vm,
+                    &slot,
+                    pair.as_deref(),
+                    &ThisCopy,
+                    &EnvoyShared,
+                    &mut ThisRequest,
+                )
             });
             self.copy = copy.flatten();
         }

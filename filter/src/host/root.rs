@@ -56,11 +56,15 @@ impl RootContext for Root {
         if let Some(error) = &error {
             let instead = match plugin {
                 Plugin::Primary(_) => "strips control headers and does nothing else",
-                Plugin::Shadow => "does nothing",
+                Plugin::Shadow(_) => "does nothing",
             };
             envoy::log(Level::Error, &format!("plugin configuration refused: {error}; the filter {instead}"));
         }
-        state::with(|state| state.configured(self.id, error.is_some()));
+        let fallback = match &plugin {
+            Plugin::Primary(primary) => &primary.fallback,
+            Plugin::Shadow(policy) => policy,
+        };
+        state::with(|state| state.configured(self.id, error.is_some(), fallback.clone()));
         match plugin {
             Plugin::Primary(mut primary) => {
                 if let Some(control_plane) = &mut primary.control_plane {
@@ -72,7 +76,7 @@ impl RootContext for Root {
                 self.role = Role::Primary(Rc::new(primary));
                 let _ = hostcalls::set_tick_period(TICK);
             }
-            Plugin::Shadow => self.role = Role::Shadow,
+            Plugin::Shadow(_) => self.role = Role::Shadow,
         }
         // Refusing would keep Envoy from starting, whatever it is to do when a filter fails.
         true

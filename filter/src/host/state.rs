@@ -10,6 +10,8 @@ use proxy_wasm::hostcalls;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
+use std::rc::Rc;
+use umbra_policy::Policy;
 
 /// gRPC's `UNAVAILABLE`: how a stream that cannot even be opened ends.
 const UNAVAILABLE: u32 = 14;
@@ -62,8 +64,10 @@ impl State {
         self.perform(root, None, actions);
     }
 
-    /// A root context was configured; `refused` says that it does not do what its configuration asks for.
-    pub(super) fn configured(&mut self, root: u32, refused: bool) {
+    /// A root context was configured, perhaps with a static policy; `refused` says that it does not do what its configuration
+    /// asks for.
+    pub(super) fn configured(&mut self, root: u32, refused: bool, fallback: Option<Rc<Policy>>) {
+        self.vm.fallback = fallback.or(self.vm.fallback.take());
         // Requests may come before the first tick, and they live by this clock.
         self.vm.now = envoy::now();
         self.refused.retain(|other| *other != root);

@@ -139,6 +139,49 @@ fn a_copy_that_nobody_expects_loses_what_any_shadow_of_its_cluster_removes() {
     assert_eq!(workers.envoy.metric("umbra.pairs.answered"), 0);
 }
 
+/// A VM that has the role shadow alone, as there is one after CDS and before LDS, or where the two `vm_config` differ.
+#[test]
+fn a_vm_without_a_listener_knows_what_copies_lose() {
+    let copy = get(
+        "/cart",
+        &[
+            ("x-umbra-slot", "1"),
+            ("cookie", "a=1"),
+            ("authorization", "s"),
+            ("proxy-authorization", "s"),
+            ("x-tenant", "a"),
+        ],
+    );
+    let left = |workers: &mut Workers, configuration: &str, cluster: &str| {
+        workers.envoy.get_mut().properties.insert("xds.cluster_name".to_owned(), cluster.into());
+        let mut vm = workers.envoy.vm();
+        let shadow = vm.plugin(configuration);
+        let seen = vm.pass(shadow, &copy);
+        let kept = ["cookie", "authorization", "proxy-authorization", "x-tenant"];
+        kept.map(|name| values(&seen, name).len())
+    };
+    const SHADOW: &str = r#"{"role": "shadow"}"#;
+    let mut workers = Workers::new(1, FOLLOWER);
+    assert_eq!(left(&mut workers, SHADOW, "next"), [0, 0, 0, 1], "no policy at all: no credentials");
+    let static_policy = resources(100.0, "").replace(r#""cookie""#, r#""x-tenant""#);
+    let static_policy = format!(r#"{{"role": "shadow", "policy": {{"resources": {static_policy}}}}}"#);
+    assert_eq!(left(&mut workers, &static_policy, "next"), [1, 0, 1, 0], "the plugin's own");
+    workers.serve("v1", &resources(100.0, ""), 1);
+    assert_eq!(left(&mut workers, SHADOW, "next"), [0, 0, 1, 1], "the policy in the shared data");
+    assert_eq!(left(&mut workers, SHADOW, "base"), [0, 0, 1, 1]);
+    assert_eq!(left(&mut workers, &static_policy, "next"), [0, 0, 1, 0], "either");
+
+    let mut vm = workers.envoy.vm();
+    let shadow = vm.plugin(SHADOW);
+    assert!(values(&vm.pass(shadow, &copy), "cookie").is_empty());
+    let changed = resources(100.0, "").replace(r#""cookie""#, r#""x-tenant""#);
+    workers.send("v2", umbra_wire::encode(&crate::fixtures::compiled(&changed, 2)));
+    assert!(values(&vm.pass(shadow, &copy), "x-tenant").is_empty(), "the newest one");
+    workers.run(500);
+    let acknowledged = workers.requests();
+    assert_eq!(acknowledged.len(), 1, "nobody waits for a VM that does not follow: {acknowledged:?}");
+}
+
 #[test]
 fn productions_own_requests_pass_a_shadow_cluster_untouched() {
     let mut f = fixture(100.0, "");
