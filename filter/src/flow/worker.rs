@@ -136,7 +136,6 @@ impl Worker {
         shared: &impl SharedData,
     ) -> Vec<Action> {
         let mut actions = self.follow(now, shared);
-        self.census.report(&self.in_force.label(), now.monotonic_ms, shared);
         match (self.lease.tick(now.monotonic_ms, shared), &self.leader) {
             (Standing::Leader, None) => {
                 let applied = match &self.in_force {
@@ -149,6 +148,8 @@ impl Worker {
             (Standing::Follower, Some(_)) => actions.extend(self.step_down()),
             _ => {}
         }
+        // After the lease: one that was deposed while it was stalled has stepped down by now.
+        self.census.report(&self.in_force.label(), now.monotonic_ms, shared);
         if let Some(leader) = &mut self.leader {
             let agreed = self.census.agrees_on(&self.in_force.label(), now.monotonic_ms, shared);
             actions.extend(leader.tick(now, random, &self.in_force, agreed, shared));
@@ -204,6 +205,7 @@ impl Worker {
 
     fn step_down(&mut self) -> Vec<Action> {
         self.leader = None;
+        self.census.step_down();
         vec![Action::CloseStream, Action::Log(Level::Info, "no longer leads this Envoy's workers".to_owned())]
     }
 

@@ -139,6 +139,41 @@ fn a_deposed_leader_steps_down_without_overwriting_its_successor() {
     assert_eq!(workers.mirrors(), [true], "what the deposed leader heard last changed nothing");
 }
 
+/// A leader's view of the census grows old when it leads no longer: it must not strike the living off by it.
+#[test]
+fn a_deposed_leader_leaves_the_census_to_its_successor() {
+    for stall_ms in [3_000, 40_000] {
+        let mut workers = Workers::new(3, FOLLOWER);
+        workers.serve("v1", &resources(0.0, ""), 1);
+        let (leader, ..) = workers.leader();
+        let mut stalled = workers.list.remove(leader);
+        workers.run(stall_ms);
+        stalled.tick();
+        workers.list.push(stalled);
+        workers.run(100);
+        workers.accept();
+        workers.requests();
+        for (version, rest_ms) in [("v2", 40_000), ("v3", 0)] {
+            let (leader, ..) = workers.leader();
+            let slow = (leader + 1) % 2;
+            workers.send(version, umbra_wire::encode(&compiled(&resources(0.0, ""), 2)));
+            for _ in 0..20 {
+                workers.envoy.advance(100);
+                for (position, worker) in workers.list.iter_mut().enumerate() {
+                    if position != slow {
+                        worker.tick();
+                    }
+                }
+            }
+            assert_eq!(workers.requests(), [], "{version}: one worker still runs the last one");
+            workers.run(200);
+            assert_eq!(workers.requests().len(), 1, "{version}");
+            workers.run(rest_ms);
+            workers.requests();
+        }
+    }
+}
+
 #[test]
 fn a_reload_in_the_same_vm_starts_from_what_is_there() {
     let mut workers = Workers::new(1, FOLLOWER);

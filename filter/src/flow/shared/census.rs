@@ -26,6 +26,9 @@ pub struct Census {
     /// What this worker last wrote, and when.
     written: Option<(String, u64)>,
     /// Each worker's number as last seen, and since when.
+    ///
+    /// **Invariant:** empty, unless this worker leads and looks on every tick. A view that nobody keeps up would strike the
+    /// living off the list.
     seen: HashMap<WorkerId, (u64, u64)>,
 }
 
@@ -64,7 +67,7 @@ impl Census {
         }
     }
 
-    /// Whether every live worker, this one included, runs `version`. To be called on every tick: it is also
+    /// Whether every live worker, this one included, runs `version`. To be called on every tick of a leader: it is also
     /// how the view learns who lives.
     pub fn agrees_on(&mut self, version: &str, monotonic_ms: u64, shared: &impl SharedData) -> bool {
         let lines = shared.get(&key()).as_ref().and_then(decode).unwrap_or_default();
@@ -81,6 +84,11 @@ impl Census {
             agreed &= !live || line.version == version;
         }
         includes_me && agreed
+    }
+
+    /// This worker leads no longer, and will not look.
+    pub fn step_down(&mut self) {
+        self.seen.clear();
     }
 
     /// Takes this worker off the list: it ends in good order and need not be waited for.
