@@ -181,7 +181,7 @@ fn the_rate_holds_over_any_number_of_workers_and_clock_steps() {
                 wall_ms -= 500_000;
             }
             for limiter in &mut limiters {
-                limiter.tick();
+                limiter.tick(100 * (tick + 1));
                 for _ in 0..300 {
                     allowed += u32::from(limiter.allow("s", rate, wall_ms, &shared));
                 }
@@ -194,6 +194,22 @@ fn the_rate_holds_over_any_number_of_workers_and_clock_steps() {
             "{workers} workers at {rate}/s: {allowed} in 60 s"
         );
     }
+}
+
+/// Two plugin instances in one VM, as two listeners have them, each bring a tick.
+#[test]
+fn a_second_plugin_instance_takes_nothing_from_a_limit() {
+    let shared = Fake::default();
+    let mut limiter = Limiter::default();
+    let mut allowed = 0;
+    for now_ms in (0..60_000).step_by(100) {
+        limiter.tick(now_ms);
+        limiter.tick(now_ms + 3);
+        for _ in 0..90 {
+            allowed += u32::from(limiter.allow("s", 1_000, now_ms, &shared));
+        }
+    }
+    assert_eq!(allowed, 900 * 60, "all, at nine tenths of the rate");
 }
 
 /// A request with a copy in each slot, for one shadow.

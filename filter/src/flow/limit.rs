@@ -18,6 +18,10 @@ const BATCH_DIVISOR: u64 = 20;
 /// A clock that is further back than this, in milliseconds, was set back; below, it is that of a worker whose tick was earlier.
 const CLOCK_STEP_MS: u64 = 1_000;
 
+/// Ticks that follow one another faster than this, in milliseconds, are those of several plugin instances in one VM, and one
+/// stretch of time: half the time between two ticks of one.
+const STRETCH_MS: u64 = 50;
+
 /// A take that lost the race so often gives up until the next tick.
 const ATTEMPTS: usize = 8;
 
@@ -25,6 +29,7 @@ const ATTEMPTS: usize = 8;
 #[derive(Debug, Default)]
 pub struct Limiter {
     purses: HashMap<String, Purse>,
+    since_ms: u64,
 }
 
 /// The tokens that this worker holds of one shadow.
@@ -61,8 +66,12 @@ impl Limiter {
         true
     }
 
-    /// Starts the next stretch of time. What an idle worker holds is let go.
-    pub fn tick(&mut self) {
+    /// Time passes. With the next stretch of it, what an idle worker holds is let go.
+    pub fn tick(&mut self, monotonic_ms: u64) {
+        if monotonic_ms.saturating_sub(self.since_ms) < STRETCH_MS {
+            return;
+        }
+        self.since_ms = monotonic_ms;
         self.purses.retain(|_, purse| {
             let busy = purse.spent_since_tick || purse.dry;
             purse.spent_since_tick = false;

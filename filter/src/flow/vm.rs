@@ -84,7 +84,7 @@ impl Vm {
     /// Time passes. To be called on every tick, before anything else.
     pub fn tick(&mut self, now: Now) {
         self.now = now;
-        self.limiter.tick();
+        self.limiter.tick(now.monotonic_ms);
         self.pairs.sweep(now.monotonic_ms);
         self.settle();
         self.shedding.tick(now.monotonic_ms);
