@@ -11,6 +11,7 @@ use crate::flow::time::Now;
 use samples::{Allowance, Samples};
 use std::collections::BTreeMap;
 use umbra_compare::endpoint::Endpoints;
+use umbra_compare::outcome::Outcome;
 use umbra_policy::spec::CompareSpec;
 use umbra_policy::{MirrorRole, Shadow, ShadowId};
 use umbra_wire::telemetry::{
@@ -18,8 +19,8 @@ use umbra_wire::telemetry::{
     ShadowReport,
 };
 
-/// The answers of copies that have no counterpart: the primary's exchange was cut off, or another of the request's
-/// answers was waited for in vain.
+/// The answers of copies that have no counterpart: the primary's exchange was cut off, or its answer or the control's was
+/// waited for in vain.
 pub const UNPAIRED: &str = "unpaired";
 /// Pairs that were drawn as samples, and that there was no room for.
 pub const SAMPLES: &str = "samples";
@@ -148,7 +149,9 @@ impl Numbers {
     ) -> Option<Compared> {
         let shadow = candidate.planned.shadow;
         let policy = std::rc::Rc::clone(&finished.origin.policy);
-        let known = finished.primary.as_ref().zip(finished.request.as_ref()).zip(policy.shadow(shadow));
+        let is_whole = candidate.outcome != Outcome::Answered || candidate.answer.is_some();
+        let primary = finished.primary.as_ref().filter(|_| is_whole);
+        let known = primary.zip(finished.request.as_ref()).zip(policy.shadow(shadow));
         let Some(((primary, request), (name, compare))) =
             known.and_then(|(known, shadow)| Some((known, (shadow.name(), shadow.compare()?))))
         else {

@@ -44,6 +44,14 @@ pub struct Answer {
     pub end_us: u64,
 }
 
+impl Answer {
+    /// What it takes little room to keep: how it went, and when.
+    pub fn outline(&self) -> Answer {
+        let Self { status, grpc_status, body_length, digest, headers_us, end_us, .. } = *self;
+        Self { status, grpc_status, body_length, digest, headers_us, end_us, ..Self::default() }
+    }
+}
+
 /// An answer on its way.
 #[derive(Debug)]
 pub struct Observation {

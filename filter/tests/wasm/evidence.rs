@@ -1,8 +1,9 @@
 //! What pairs add to the evidence of their shadow, whatever else happens to their requests.
 
-use crate::pairs::Fixture;
+use crate::pairs::{COMPARED, Fixture, fixture};
 use crate::reports::Received;
 use umbra_compare::evidence::Evidence;
+use umbra_compare::outcome::Outcome;
 
 /// A stamp for `/cart` and two shadows without a control for it, compared like this.
 fn two_shadows(compare: [&str; 2]) -> Fixture {
@@ -18,8 +19,8 @@ fn two_shadows(compare: [&str; 2]) -> Fixture {
     ))
 }
 
-/// What all reports together say of a shadow's one endpoint.
-fn evidence(received: &Received, shadow: &str) -> Evidence {
+/// What all reports together say of a shadow's pairs.
+pub(crate) fn evidence(received: &Received, shadow: &str) -> Evidence {
     let mut sum = Evidence::default();
     for report in received.reports.iter().filter_map(|report| report.shadows.get(shadow)) {
         report.endpoints.values().for_each(|endpoint| sum.merge(&endpoint.evidence));
@@ -43,5 +44,77 @@ fn a_shadow_without_bodies_is_not_judged_by_those_of_another() {
         assert_eq!((with.pairs, with.bodies.unequal), (1, u64::from(examined)));
         let pair = received.reports[0].pairs.iter().find(|pair| pair.shadow == "one");
         assert_eq!(pair.map(|pair| (pair.primary.digest, pair.candidate.digest)), Some((None, None)));
+    }
+}
+
+/// On a route whose timeout allows it, a copy ends long after its pair was given up.
+#[test]
+fn a_shadow_that_hangs_is_in_error_however_long_it_takes() {
+    let connected = [("upstream.local_address", &b"127.0.0.1:1"[..])];
+    for (circumstances, rounds, outcome) in [
+        (&[][..], 1, Outcome::ConnectFailure),
+        (&connected, 1, Outcome::NoAnswer),
+        (&connected, 10, Outcome::NoAnswer),
+    ] {
+        let mut f = fixture(COMPARED);
+        let path = format!("/cart/7/x?q={}", "a".repeat(5_000));
+        let mirrored = f.mirror(&path);
+        f.answer(mirrored.primary, "200", "1", b"hello");
+        f.answer(mirrored.copies[1], "200", "1", b"hello");
+        f.vm().circumstances(circumstances);
+        let mut received = Received::default();
+        for _ in 0..rounds {
+            f.workers.run(61_000);
+            received.merge(f.report());
+        }
+        f.vm().delete(mirrored.copies[0]);
+        received.merge(f.reports());
+        let case = format!("{outcome:?} after {rounds} min");
+        let evidence = evidence(&received, "next");
+        assert_eq!((evidence.pairs, evidence.errors.candidate_only), (1, 1), "{case}");
+        assert_eq!((evidence.statuses.trials, evidence.bodies.compared), (0, 0), "{case}");
+        let (_, candidate, control) = received.sum("next");
+        assert_eq!((candidate.count(outcome), control.count(Outcome::Answered)), (1, 1), "{case}");
+        assert_eq!(received.dropped("unpaired"), 0, "{case}");
+        let endpoints: Vec<_> =
+            received.reports.iter().filter_map(|report| report.shadows.get("next")).collect();
+        assert!(endpoints.iter().any(|shadow| shadow.endpoints.contains_key("GET /cart/{item}/x")), "{case}");
+        let pairs: Vec<_> = received.reports.iter().flat_map(|report| &report.pairs).collect();
+        let [pair] = pairs.as_slice() else { panic!("{case}: {pairs:?}") };
+        assert_eq!((pair.primary.status, pair.primary.body_length, pair.primary.body.len()), (200, 5, 0));
+    }
+}
+
+#[test]
+fn a_shadow_that_hangs_takes_no_pair_from_another() {
+    let mut f = two_shadows([r#"{"body": "digest"}"#, r#"{"body": "digest"}"#]);
+    let mirrored = f.mirror("/cart");
+    f.answer(mirrored.copies[0], "200", "1", b"other");
+    f.answer(mirrored.primary, "200", "1", b"hello");
+    f.workers.run(61_000);
+    f.vm().delete(mirrored.copies[1]);
+    let received = f.reports();
+    let (well, hangs) = (evidence(&received, "one"), evidence(&received, "two"));
+    assert_eq!((well.pairs, well.errors.candidate_only, well.bodies.unequal), (1, 0, 1));
+    assert_eq!((hangs.pairs, hangs.errors.candidate_only, hangs.bodies.compared), (1, 1, 0));
+}
+
+#[test]
+fn a_control_that_hangs_leaves_open_what_an_answer_says() {
+    for (answered, pairs, unpaired) in [(true, 0, 1), (false, 1, 0)] {
+        let mut f = fixture(COMPARED);
+        let mirrored = f.mirror("/cart");
+        f.answer(mirrored.primary, "200", "1", b"hello");
+        if answered {
+            f.answer(mirrored.copies[0], "200", "2", b"other");
+        } else {
+            f.vm().delete(mirrored.copies[0]);
+        }
+        f.workers.run(61_000);
+        f.vm().delete(mirrored.copies[1]);
+        let received = f.reports();
+        let evidence = evidence(&received, "next");
+        assert_eq!((evidence.pairs, evidence.errors.candidate_only), (pairs, pairs), "{answered}");
+        assert_eq!((evidence.bodies.compared, received.dropped("unpaired")), (0, unpaired), "{answered}");
     }
 }

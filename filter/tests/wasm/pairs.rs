@@ -1,5 +1,6 @@
 //! The answers to one request meet, and every copy's fate is counted once.
 
+use crate::evidence::evidence;
 use crate::fixtures::{FOLLOWER, Workers, resources};
 use crate::generate::Random;
 use crate::host::{Headers, Vm, get, headers, values};
@@ -65,6 +66,13 @@ impl Fixture {
     pub(crate) fn report(&mut self) -> Received {
         self.workers.run(1_200);
         acknowledge(&mut self.workers)
+    }
+
+    /// The same, with all that was to be reported before.
+    pub(crate) fn reports(&mut self) -> Received {
+        let mut received = Received::default();
+        (0..3).for_each(|_| received.merge(self.report()));
+        received
     }
 
     pub(crate) fn metric(&mut self, name: &str) -> u64 {
@@ -275,6 +283,8 @@ fn an_answer_after_the_pair_was_given_up_is_late() {
     assert_eq!(f.metric("umbra.pairs.answered"), 1, "the control's");
     f.answer(mirrored.copies[0], "200", "1", b"");
     assert_eq!(f.metric("umbra.pairs.late"), 1);
+    let evidence = evidence(&f.reports(), "next");
+    assert_eq!((evidence.pairs, evidence.errors.candidate_only), (1, 1), "it counts as an error");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use umbra_compare::outcome::Outcome;
 use umbra_policy::pair::PairId;
 use umbra_policy::{Policy, Slot};
+use umbra_wire::telemetry::MAX_PATH_BYTES;
 
 /// What an entry occupies without what it observes, in bytes: itself, three observations, and its places in the maps,
 /// which have room to spare.
@@ -177,17 +178,31 @@ impl Entry {
             .map(|copy| Overdue { policy: Rc::clone(&self.origin.policy), planned: copy.planned })
     }
 
-    /// Held for too long: tells what is known, and lets go of all that was observed.
+    /// Held for too long: tells what is known, and lets go of all that was observed but what the error of a copy that ends
+    /// later is told with.
     pub(super) fn give_up(&mut self, pair: PairId) -> Option<Finished> {
         self.given_up = true;
-        let request = self.request.take();
-        self.primary = Primary::Over(None);
+        let primary = match std::mem::replace(&mut self.primary, Primary::Over(None)) {
+            Primary::Over(answer) => answer,
+            Primary::Open(_) => None,
+        };
+        self.primary = Primary::Over(primary.as_ref().map(Answer::outline));
+        let request = self.request.clone();
+        if let Some(Request { path, .. }) = &mut self.request {
+            path.truncate(path.floor_char_boundary(MAX_PATH_BYTES));
+            path.shrink_to_fit();
+        }
         self.observed_bytes = 0;
+        let is_open = |copy: &&Copy| matches!(copy.state, State::Open(_));
+        let awaited = self.copies.iter().flatten().find(is_open).map(|copy| copy.planned.shadow);
         let told = self.copies.each_mut().map(|copy| {
             let copy = copy.as_mut()?;
-            let outcome = match &mut copy.state {
-                State::Expected => Outcome::NeverSeen,
-                State::Ended(outcome, _) => *outcome,
+            let (outcome, answer) = match &mut copy.state {
+                State::Expected => (Outcome::NeverSeen, None),
+                // Nothing can be said of an answer whose control, or candidate, is still to come.
+                State::Ended(outcome, answer) => {
+                    (*outcome, answer.take().filter(|_| awaited != Some(copy.planned.shadow)))
+                }
                 State::Open(observation) => {
                     *observation = None;
                     return None;
@@ -195,9 +210,9 @@ impl Entry {
                 State::Told => return None,
             };
             copy.state = State::Told;
-            Some(FinishedCopy { planned: copy.planned, outcome, answer: None, was_overdue: false })
+            Some(FinishedCopy { planned: copy.planned, outcome, answer, was_overdue: false })
         });
-        self.finished(pair, told, request, None)
+        self.finished(pair, told, request, primary)
     }
 
     /// Tells all that was not told yet. Copies that have not ended have the outcome `unended`.
