@@ -244,7 +244,9 @@ fn copies_are_expected_once_and_never_without_bound() {
     assert!(pairs.seen(pair(1), Slot::One, unasked).is_none(), "once");
     pairs.on_failed(pair(1), Slot::One, Outcome::Reset);
     assert_eq!(outcomes(&mut pairs), BTreeMap::new(), "told when all is known");
+    assert_eq!(pairs.next_left().map(|left| left.outcome), Some(Some(Outcome::Reset)), "no longer under way");
     pairs.on_primary_gone(pair(1), || true);
+    assert!(pairs.next_left().is_none(), "once");
     assert_eq!(outcomes(&mut pairs), BTreeMap::from([(Outcome::Reset, 1), (Outcome::NeverSeen, 1)]));
     assert!(pairs.is_empty() && pairs.bytes() == 0);
 

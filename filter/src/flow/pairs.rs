@@ -110,13 +110,15 @@ pub struct Finished {
     pub primary: Option<Answer>,
 }
 
-/// A copy that is waited for no longer, though it has not ended.
+/// A copy that is under way no longer, though its request is still held.
 #[derive(Debug)]
-pub struct Overdue {
+pub struct Left {
     /// Under which policy it was mirrored.
     pub policy: Rc<Policy>,
     /// What it was.
     pub planned: Planned,
+    /// What became of it; `None` if it has not ended, and is waited for no longer.
+    pub outcome: Option<Outcome>,
 }
 
 /// A copy whose outcome is known.
@@ -128,8 +130,8 @@ pub struct FinishedCopy {
     pub outcome: Outcome,
     /// Its answer, if it was compared and came to its end.
     pub answer: Option<Answer>,
-    /// Whether it was [`Overdue`] before.
-    pub was_overdue: bool,
+    /// Whether it [`Left`] before.
+    pub has_left: bool,
 }
 
 /// The requests that are held.
@@ -142,7 +144,7 @@ pub struct Pairs {
     bytes: usize,
     key: [u8; 16],
     finished: VecDeque<Finished>,
-    overdue: VecDeque<Overdue>,
+    left: VecDeque<Left>,
 }
 
 /// A hash of pair ids, whose bits are drawn at random already. Only ids that this VM drew are keys, so no client can make
@@ -174,7 +176,7 @@ impl Pairs {
             bytes: 0,
             key,
             finished: VecDeque::new(),
-            overdue: VecDeque::new(),
+            left: VecDeque::new(),
         }
     }
 
@@ -183,9 +185,9 @@ impl Pairs {
         self.finished.pop_front()
     }
 
-    /// What is overdue, each once, in order.
-    pub fn next_overdue(&mut self) -> Option<Overdue> {
-        self.overdue.pop_front()
+    /// What is under way no longer, before it has finished: each once, in order.
+    pub fn next_left(&mut self) -> Option<Left> {
+        self.left.pop_front()
     }
 
     /// How many requests are held.
@@ -270,7 +272,7 @@ impl Pairs {
         let Some(entry) = self.entries.get_mut(&pair) else { return };
         match party {
             Party::Primary => entry.primary_answered(now_us),
-            Party::Copy(slot) => entry.copy_ended(slot, Outcome::Answered, now_us),
+            Party::Copy(slot) => self.left.extend(entry.copy_ended(slot, Outcome::Answered, now_us)),
         }
         self.settle(pair);
     }
@@ -278,7 +280,7 @@ impl Pairs {
     /// A copy ended without a whole answer.
     pub fn on_failed(&mut self, pair: PairId, slot: Slot, outcome: Outcome) {
         let Some(entry) = self.entries.get_mut(&pair) else { return };
-        entry.copy_ended(slot, outcome, None);
+        self.left.extend(entry.copy_ended(slot, outcome, None));
         self.settle(pair);
     }
 
@@ -312,7 +314,7 @@ impl Pairs {
             }
             // Its copies' outcomes are still to come: what remains of it is small, and bounded like the rest.
             let before = entry.bytes();
-            self.overdue.extend(entry.overdue());
+            self.left.extend(entry.overdue());
             self.finished.extend(entry.give_up(oldest));
             self.bytes = self.bytes.saturating_sub(before).saturating_add(entry.bytes());
             (entry.number, entry.since_ms) = (renewed, now_ms);

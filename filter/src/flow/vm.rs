@@ -5,7 +5,7 @@ use crate::flow::counters::Counters;
 use crate::flow::limit::Limiter;
 use crate::flow::numbers::Numbers;
 use crate::flow::outbox::{Outbox, Reply};
-use crate::flow::pairs::{Origin, Overdue, Pairs};
+use crate::flow::pairs::{Left, Origin, Pairs};
 use crate::flow::shared::WorkerId;
 use crate::flow::shedding::Shedding;
 use crate::flow::time::Now;
@@ -92,16 +92,16 @@ impl Vm {
 
     /// Counts what has finished among the pairs. To be called after every event of theirs.
     pub fn settle(&mut self) {
-        while let Some(Overdue { policy, planned }) = self.pairs.next_overdue() {
+        while let Some(Left { policy, planned, outcome }) = self.pairs.next_left() {
             if let Some(shadow) = policy.shadow(planned.shadow) {
-                self.shedding.ended(shadow.name(), planned.role, None);
+                self.shedding.ended(shadow.name(), planned.role, outcome);
             }
         }
         while let Some(finished) = self.pairs.next_finished() {
             for copy in finished.copies.iter().flatten() {
                 self.counters.outcome(copy.outcome);
                 if let Some(shadow) = finished.origin.policy.shadow(copy.planned.shadow)
-                    && !copy.was_overdue
+                    && !copy.has_left
                 {
                     self.shedding.ended(shadow.name(), copy.planned.role, Some(copy.outcome));
                 }

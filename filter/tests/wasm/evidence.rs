@@ -118,3 +118,58 @@ fn a_control_that_hangs_leaves_open_what_an_answer_says() {
         assert_eq!((evidence.bodies.compared, received.dropped("unpaired")), (0, unpaired), "{answered}");
     }
 }
+
+/// Production's answers may take long, as streams of events do: their copies are under way only until they end themselves.
+#[test]
+fn a_slow_primary_makes_no_slow_shadow() {
+    let mut f = fixture(COMPARED);
+    let mut open = Vec::new();
+    for second in 0..4 {
+        for _ in 0..200 {
+            let mirrored = f.mirror("/cart");
+            for copy in mirrored.copies {
+                f.answer(copy, "200", "1", b"hello");
+            }
+            open.push(mirrored.primary);
+        }
+        f.workers.run(1_000);
+        assert_eq!(f.workers.envoy.metric("umbra.skipped.shed"), 0, "second {second}");
+    }
+    for _ in 0..30 {
+        let mirrored = f.mirror("/cart");
+        mirrored.copies.iter().for_each(|copy| f.vm().delete(*copy));
+        open.push(mirrored.primary);
+    }
+    f.workers.run(1_100);
+    for _ in 0..200 {
+        let mirrored = f.mirror("/cart");
+        mirrored.copies.iter().for_each(|copy| f.vm().delete(*copy));
+        open.push(mirrored.primary);
+    }
+    let shed = f.metric("umbra.skipped.shed");
+    assert!((50..150).contains(&shed), "one that fails is spared while the primaries go on: {shed}");
+    open.into_iter().for_each(|primary| f.vm().delete(primary));
+    let received = f.reports();
+    let (pairs, candidate, _) = received.sum("next");
+    assert_eq!((candidate.total(), pairs + received.dropped("unpaired")), (1_030 - shed, 1_030 - shed));
+}
+
+#[test]
+fn a_copy_leaves_once() {
+    let mut f = fixture(COMPARED);
+    let mut ended = Vec::new();
+    for _ in 0..100 {
+        let mirrored = f.mirror("/cart");
+        mirrored.copies.iter().for_each(|copy| f.answer(*copy, "200", "1", b"hello"));
+        ended.push(mirrored.primary);
+    }
+    let open: Vec<_> = (0..256).map(|_| f.mirror("/cart")).collect();
+    ended.into_iter().for_each(|primary| f.answer(primary, "200", "1", b"hello"));
+    f.mirror("/cart");
+    assert_eq!(f.metric("umbra.skipped.shed"), 1, "the others are still under way");
+    f.answer(open[0].primary, "200", "1", b"hello");
+    open[0].copies.iter().for_each(|copy| f.answer(*copy, "200", "1", b"hello"));
+    f.mirror("/cart");
+    f.mirror("/cart");
+    assert_eq!(f.metric("umbra.skipped.shed"), 2, "room for one");
+}

@@ -1,6 +1,6 @@
 //! One mirrored request.
 
-use super::{Finished, FinishedCopy, Mirrored, Origin, Overdue, Party, Planned, Request};
+use super::{Finished, FinishedCopy, Left, Mirrored, Origin, Party, Planned, Request};
 use crate::flow::observation::{Answer, Headers, Observation, Wanted};
 use std::rc::Rc;
 use umbra_compare::outcome::Outcome;
@@ -40,6 +40,8 @@ enum Primary {
 struct Copy {
     planned: Planned,
     state: State,
+    /// Whether it is under way no longer, and that was said.
+    has_left: bool,
 }
 
 #[derive(Debug)]
@@ -63,7 +65,9 @@ impl Entry {
             rounds: 0,
             request,
             primary: Primary::Open(wanted.map(|wanted| Box::new(Observation::new(wanted, key)))),
-            copies: copies.map(|planned| planned.map(|planned| Copy { planned, state: State::Expected })),
+            copies: copies.map(|planned| {
+                planned.map(|planned| Copy { planned, state: State::Expected, has_left: false })
+            }),
             observed_bytes: 0,
             given_up: false,
         }
@@ -156,26 +160,30 @@ impl Entry {
         }
     }
 
-    pub(super) fn copy_ended(&mut self, slot: Slot, outcome: Outcome, now_us: Option<u64>) {
+    /// Returns the copy if it leaves before all is known of its request.
+    pub(super) fn copy_ended(&mut self, slot: Slot, outcome: Outcome, now_us: Option<u64>) -> Option<Left> {
         let late = self.given_up && outcome == Outcome::Answered;
-        let Some(copy) = self.copy(slot) else { return };
-        let State::Open(observation) = &mut copy.state else { return };
+        let copy = self.copy(slot)?;
+        let State::Open(observation) = &mut copy.state else { return None };
         let answer = observation.take().zip(now_us).map(|(observation, now_us)| observation.on_end(now_us));
         copy.state = match outcome {
             _ if late => State::Ended(Outcome::Late, None),
             Outcome::Answered => State::Ended(outcome, answer),
             _ => State::Ended(outcome, None),
         };
+        if self.is_settled() {
+            return None;
+        }
+        let policy = Rc::clone(&self.origin.policy);
+        self.copy(slot)?.leaves(policy, Some(outcome))
     }
 
     /// The copies that [`Entry::give_up`] stops waiting for.
-    pub(super) fn overdue(&self) -> impl Iterator<Item = Overdue> {
-        let open = |copy: &&Copy| !self.given_up && matches!(copy.state, State::Open(_));
-        self.copies
-            .iter()
-            .flatten()
-            .filter(open)
-            .map(|copy| Overdue { policy: Rc::clone(&self.origin.policy), planned: copy.planned })
+    pub(super) fn overdue(&mut self) -> impl Iterator<Item = Left> {
+        let open = |copy: &&mut Copy| matches!(copy.state, State::Open(_));
+        let policy = &self.origin.policy;
+        let copies = self.copies.iter_mut().flatten().filter(open);
+        copies.filter_map(|copy| copy.leaves(Rc::clone(policy), None))
     }
 
     /// Held for too long: tells what is known, and lets go of all that was observed but what the error of a copy that ends
@@ -210,7 +218,7 @@ impl Entry {
                 State::Told => return None,
             };
             copy.state = State::Told;
-            Some(FinishedCopy { planned: copy.planned, outcome, answer, was_overdue: false })
+            Some(FinishedCopy { planned: copy.planned, outcome, answer, has_left: copy.has_left })
         });
         self.finished(pair, told, request, primary)
     }
@@ -240,11 +248,10 @@ impl Entry {
         &mut self,
         outcome: impl Fn(State) -> Option<(Outcome, Option<Answer>)>,
     ) -> [Option<FinishedCopy>; 2] {
-        let was_overdue = self.given_up;
         self.copies.each_mut().map(|copy| {
             let copy = copy.as_mut()?;
             let (outcome, answer) = outcome(std::mem::replace(&mut copy.state, State::Told))?;
-            Some(FinishedCopy { planned: copy.planned, outcome, answer, was_overdue })
+            Some(FinishedCopy { planned: copy.planned, outcome, answer, has_left: copy.has_left })
         })
     }
 
@@ -267,6 +274,14 @@ impl Entry {
             Slot::One => one.as_mut(),
             Slot::Two => two.as_mut(),
         }
+    }
+}
+
+impl Copy {
+    /// It is under way no longer: said once.
+    fn leaves(&mut self, policy: Rc<Policy>, outcome: Option<Outcome>) -> Option<Left> {
+        let said = std::mem::replace(&mut self.has_left, true);
+        (!said).then(|| Left { policy, planned: self.planned, outcome })
     }
 }
 
