@@ -176,6 +176,29 @@ fn large_pairs_are_as_likely_to_be_sampled_as_small_ones() {
     assert!((0.3..0.6).contains(&(large as f64 / sampled as f64)), "{large} of {sampled}");
 }
 
+/// Three bodies of a megabyte have no room among the samples, and are not left out for it.
+#[test]
+fn the_largest_pairs_are_sampled_with_less_of_their_bodies() {
+    let mut f = fixture(r#""compare": {"body": "full", "max_body_bytes": 1000000}"#);
+    for (lengths, dropped) in [(&[1_000_000][..], 0), (&[8, 8, 8, 1_000_000, 1_000_000, 8, 8], 0)] {
+        unequal(&mut f, lengths.iter().copied());
+        let received = f.report();
+        assert_eq!(received.dropped("samples"), dropped);
+        let pairs: Vec<_> = received.reports.iter().flat_map(|report| &report.pairs).collect();
+        assert!(!pairs.is_empty());
+        let weights: f64 = pairs.iter().map(|pair| pair.weight).sum();
+        assert!((weights - lengths.len() as f64).abs() < 1e-9, "they stand for all: {weights}");
+        for pair in pairs {
+            let answers = [&pair.primary, &pair.candidate, pair.control.as_ref().unwrap()];
+            let kept = if pair.primary.body_length == 8 { 8 } else { (2 << 20) / 3 - 500 };
+            for answer in answers {
+                assert!((kept..=kept + 500).contains(&answer.body.len()), "{}", answer.body.len());
+                assert_eq!(answer.truncated, (answer.body.len() as u64) < answer.body_length);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_digest_does_not_depend_on_the_chunks() {
     let mut f = fixture(r#""compare": {"body": "digest"}"#);

@@ -81,17 +81,15 @@ impl Reservoir {
 
     fn offer(&mut self, random: &mut fastrand::Rng, pair: impl FnOnce() -> SampledPair) -> bool {
         self.seen = self.seen.saturating_add(1);
-        if self.kept.len() >= self.capacity {
-            let place = usize::try_from(random.u64(..self.seen)).unwrap_or(usize::MAX);
-            if place >= self.kept.len() {
-                return false;
-            }
-            self.remove(place);
+        let is_full = self.kept.len() >= self.capacity;
+        let place = is_full.then(|| usize::try_from(random.u64(..self.seen)).unwrap_or(usize::MAX));
+        if place.is_some_and(|place| place >= self.kept.len()) {
+            return false;
         }
-        let pair = pair();
-        let bytes = size(&pair);
-        if bytes > MAX_BYTES {
-            return true;
+        let mut pair = pair();
+        let Some(bytes) = fit(&mut pair, MAX_BYTES) else { return true };
+        if let Some(place) = place {
+            self.remove(place);
         }
         self.bytes = self.bytes.saturating_add(bytes);
         self.kept.push(pair);
@@ -176,6 +174,25 @@ fn told(outcome: Outcome, answer: Option<&Answer>, compare: &CompareSpec, routed
 fn cut(text: &str, most: usize) -> String {
     let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
     text.get(..end).unwrap_or_default().to_owned()
+}
+
+/// Cuts the bodies of a pair that is too large to equal shares of the room, as `max_body_bytes` does: without it the samples would
+/// stand for small pairs alone. Returns the pair's size, or nothing if its headers leave no room.
+fn fit(pair: &mut SampledPair, most: usize) -> Option<usize> {
+    let bytes = size(pair);
+    if bytes <= most {
+        return Some(bytes);
+    }
+    let mut answers = [Some(&mut pair.primary), Some(&mut pair.candidate), pair.control.as_mut()];
+    let bodies = answers.iter().flatten().fold(0, |sum: usize, answer| sum.saturating_add(answer.body.len()));
+    let room = most.checked_sub(bytes.saturating_sub(bodies))?;
+    let share = room.checked_div(answers.iter().flatten().count())?;
+    for answer in answers.iter_mut().flatten().filter(|answer| answer.body.len() > share) {
+        answer.body.truncate(share);
+        answer.body.shrink_to_fit();
+        answer.truncated = true;
+    }
+    Some(size(pair))
 }
 
 fn size(pair: &SampledPair) -> usize {
