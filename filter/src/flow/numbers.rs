@@ -250,6 +250,16 @@ impl Numbers {
                 if self.windows.len() >= MAX_WINDOWS && self.windows.remove(0).has_numbers() {
                     self.lost_report();
                 }
+                // Samples may take megabytes, which numbers do not: those of two policies are held.
+                let mut lost = 0_usize;
+                for window in self.windows.iter_mut().rev().skip(1) {
+                    for tally in window.shadows.values_mut() {
+                        lost = lost.saturating_add(tally.samples.close());
+                    }
+                }
+                if lost > 0 {
+                    self.lost(SAMPLES, u64::try_from(lost).unwrap_or(MAX_COUNT));
+                }
                 self.windows.push(Window::new(origin.clone(), now));
                 self.windows.len().saturating_sub(1)
             }

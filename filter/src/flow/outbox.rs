@@ -150,16 +150,23 @@ impl Outbox {
 
 /// A report in two: first its samples in halves, then its shadows. `None` for one of a single shadow.
 fn halves(mut report: Report) -> Option<[Report; 2]> {
-    let mut second = Report { requests: 0, stamped: 0, dropped: Default::default(), ..report.clone() };
-    second.pairs = report.pairs.split_off(report.pairs.len() / 2);
+    let pairs = report.pairs.split_off(report.pairs.len() / 2);
+    let mut second = Report {
+        node_id: report.node_id.clone(),
+        instance: report.instance,
+        policy_revision: report.policy_revision,
+        policy_version: report.policy_version.clone(),
+        started_ms: report.started_ms,
+        ended_ms: report.ended_ms,
+        pairs,
+        ..Report::default()
+    };
     if report.pairs.is_empty() {
         let middle = report.shadows.keys().nth(report.shadows.len() / 2)?.clone();
         second.shadows = report.shadows.split_off(&middle);
         if report.shadows.is_empty() {
             return None;
         }
-    } else {
-        second.shadows.clear();
     }
     Some([report, second])
 }

@@ -1,7 +1,8 @@
 //! What pairs add to the evidence of their shadow, whatever else happens to their requests.
 
+use crate::fixtures::{compiled, resources};
 use crate::pairs::{COMPARED, Fixture, fixture};
-use crate::reports::Received;
+use crate::reports::{Received, acknowledge};
 use umbra_compare::evidence::Evidence;
 use umbra_compare::outcome::Outcome;
 
@@ -172,4 +173,68 @@ fn a_copy_leaves_once() {
     f.mirror("/cart");
     f.mirror("/cart");
     assert_eq!(f.metric("umbra.skipped.shed"), 2, "room for one");
+}
+
+#[test]
+fn many_shadows_share_the_room_for_samples() {
+    const SHADOWS: usize = 60;
+    let resource = |kind: &str, number: usize, spec: &str| {
+        let name = format!("r{number}");
+        format!(
+            r#"{{"apiVersion": "umbra/v1", "kind": "{kind}", "metadata": {{"name": "{name}"}}, "spec": {spec}}}"#
+        )
+    };
+    let all: Vec<String> = (0..SHADOWS)
+        .flat_map(|number| {
+            let stamp = format!(r#"{{"match": [{{"path": {{"exact": "/{number}"}}}}]}}"#);
+            let shadow = format!(
+                r#"{{"stamps": ["r{number}"], "target": {{"cluster": "next"}}, "percent": 100,
+                    "compare": {{"body": "full", "max_body_bytes": 1000000}}}}"#
+            );
+            [resource("Stamp", number, &stamp), resource("Shadow", number, &shadow)]
+        })
+        .collect();
+    let mut f = Fixture::of(&format!("[{}]", all.join(",")));
+    for number in 0..SHADOWS {
+        for _ in 0..2 {
+            let mirrored = f.mirror(&format!("/{number}"));
+            f.answer(mirrored.copies[0], "200", "1", &[b'c'; 300_000]);
+            f.answer(mirrored.primary, "200", "1", &[b'p'; 300_000]);
+        }
+    }
+    let received = f.reports();
+    assert_eq!((received.dropped("samples"), received.dropped("reports")), (0, 0));
+    let pairs: Vec<_> = received.reports.iter().flat_map(|report| &report.pairs).collect();
+    assert_eq!(pairs.len(), SHADOWS, "each has one");
+    let bytes: usize = pairs.iter().map(|pair| pair.primary.body.len() + pair.candidate.body.len()).sum();
+    assert!((3 << 20..=4 << 20).contains(&bytes), "half of the room is for unequal pairs: {bytes}");
+}
+
+/// While no report is taken, policies follow one another.
+#[test]
+fn the_samples_of_two_policies_are_held() {
+    let mut f = fixture(COMPARED);
+    let pair = |f: &mut Fixture| {
+        let mirrored = f.mirror("/cart/7/x");
+        for (context, body) in
+            [(mirrored.primary, b"p"), (mirrored.copies[0], b"c"), (mirrored.copies[1], b"p")]
+        {
+            f.answer(context, "200", "1", body);
+        }
+    };
+    pair(&mut f);
+    f.workers.run(1_200);
+    pair(&mut f);
+    for version in ["v2", "v3"] {
+        f.workers.send(version, umbra_wire::encode(&compiled(&resources(100.0, COMPARED), 8)));
+        f.workers.run(200);
+        pair(&mut f);
+    }
+    let first = acknowledge(&mut f.workers);
+    assert_eq!(first.reports[0].pairs.len(), 1);
+    let received = f.reports();
+    let (pairs, ..) = received.sum("next");
+    assert_eq!((pairs, received.dropped("samples")), (3, 1));
+    let sampled = received.reports.iter().map(|report| (report.policy_version.as_str(), report.pairs.len()));
+    assert_eq!(sampled.collect::<Vec<_>>(), [("v1", 0), ("v2", 1), ("v3", 1)]);
 }

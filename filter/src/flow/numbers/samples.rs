@@ -14,7 +14,11 @@ const UNEQUAL: usize = 20;
 /// Equal pairs of one shadow in one report: they show an operator what a match looks like.
 const EQUAL: usize = 1;
 
-/// The most that one shadow's samples occupy, in bytes. A report holds twice as much.
+/// The most that the samples of one policy occupy, in bytes: what one report holds. Its compared shadows have equal parts, half
+/// for unequal pairs and half for equal ones.
+const ALL_BYTES: usize = 8 << 20;
+
+/// The most of it that a part has.
 const MAX_BYTES: usize = 2 << 20;
 
 /// The most that a method of a sampled pair has, in bytes.
@@ -36,6 +40,7 @@ pub(super) struct Samples {
 #[derive(Debug)]
 struct Reservoir {
     capacity: usize,
+    max_bytes: usize,
     seen: u64,
     bytes: usize,
     kept: Vec<SampledPair>,
@@ -44,8 +49,9 @@ struct Reservoir {
 impl Samples {
     /// For one of so many shadows.
     pub(super) fn new(shadows: usize, allowance: Allowance) -> Self {
-        let unequal = Reservoir::new(allowance.share(shadows));
-        Self { shadows, unequal, equal: Reservoir::new(EQUAL) }
+        let max_bytes = ALL_BYTES.checked_div(shadows.saturating_mul(2)).unwrap_or(ALL_BYTES).min(MAX_BYTES);
+        let of = |capacity| Reservoir { capacity, max_bytes, seen: 0, bytes: 0, kept: Vec::new() };
+        Self { shadows, unequal: of(allowance.share(shadows)), equal: of(EQUAL) }
     }
 
     /// A pair may be drawn. Returns whether it was, and there was no room for it.
@@ -65,6 +71,15 @@ impl Samples {
         pairs.extend(self.equal.take(EQUAL));
         pairs
     }
+
+    /// The end of sampling until the next report. Returns how many samples that costs.
+    pub(super) fn close(&mut self) -> usize {
+        let lost = self.unequal.kept.len().saturating_add(self.equal.kept.len());
+        for reservoir in [&mut self.unequal, &mut self.equal] {
+            (reservoir.capacity, reservoir.bytes, reservoir.kept) = (0, 0, Vec::new());
+        }
+        lost
+    }
 }
 
 impl Allowance {
@@ -75,10 +90,6 @@ impl Allowance {
 }
 
 impl Reservoir {
-    fn new(capacity: usize) -> Self {
-        Self { capacity, seen: 0, bytes: 0, kept: Vec::new() }
-    }
-
     fn offer(&mut self, random: &mut fastrand::Rng, pair: impl FnOnce() -> SampledPair) -> bool {
         self.seen = self.seen.saturating_add(1);
         let is_full = self.kept.len() >= self.capacity;
@@ -87,13 +98,13 @@ impl Reservoir {
             return false;
         }
         let mut pair = pair();
-        let Some(bytes) = fit(&mut pair, MAX_BYTES) else { return true };
+        let Some(bytes) = fit(&mut pair, self.max_bytes) else { return true };
         if let Some(place) = place {
             self.remove(place);
         }
         self.bytes = self.bytes.saturating_add(bytes);
         self.kept.push(pair);
-        if self.bytes > MAX_BYTES {
+        if self.bytes > self.max_bytes {
             // Large pairs have the same chance as small ones if any of them may be the one to go.
             self.capacity = self.kept.len().div_euclid(2).max(1);
             while self.kept.len() > self.capacity {
