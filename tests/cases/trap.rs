@@ -168,7 +168,10 @@ async fn a_trap_costs_no_request_with_the_setting_that_is_documented() {
         let answered = under_way.join_all().await;
         assert_eq!((did_it, answered), (status, vec![status; UNDER_WAY]), "{field}: {value}");
 
-        let requests = std::iter::repeat_n(Request::get("/after"), AFTERWARDS);
+        // The stamp's shadow, whose cluster the client knows.
+        let forged =
+            Request::get("/after").header("x-umbra-mirror-1", "shadow").header("x-umbra-mirror-2", "shadow");
+        let requests = std::iter::repeat_n(forged, AFTERWARDS);
         let statuses: Vec<u16> =
             series(port, 4, requests).await.into_iter().map(|o| o.answer.unwrap().status).collect();
         let well = statuses.iter().filter(|status| **status == 200).count();

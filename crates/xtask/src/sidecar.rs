@@ -117,7 +117,7 @@ impl Sidecar {
         each_object(&mut self.config, &mut |object| {
             object.remove("request_mirror_policies");
             if let Some(Value::Array(filters)) = object.get_mut("http_filters") {
-                filters.retain(|filter| filter.get("name") != Some(&json!("umbra")));
+                filters.retain(|filter| !is_umbra(filter));
             }
         });
     }
@@ -164,7 +164,7 @@ impl Sidecar {
         // On the shadow's cluster there is nothing to do: the route takes the steering headers from the copy.
         each_object(&mut self.config, &mut |object| {
             if let Some(Value::Array(filters)) = object.get_mut("http_filters") {
-                filters.retain(|filter| filter.get("name") != Some(&json!("umbra")));
+                filters.retain(|filter| !is_umbra(filter));
             }
         });
         Ok(())
@@ -217,6 +217,11 @@ impl Sidecar {
             value;
         Ok(())
     }
+}
+
+/// Whether a filter is there for Umbra's sake.
+fn is_umbra(filter: &Value) -> bool {
+    filter.get("name").and_then(Value::as_str).is_some_and(|name| name.starts_with("umbra"))
 }
 
 fn each_object(value: &mut Value, change: &mut impl FnMut(&mut Map<String, Value>)) {

@@ -255,6 +255,7 @@ fn resources(kind: &str, of: impl Iterator<Item = Value>) -> Value {
 fn listener(options: &EnvoyOptions) -> Value {
     let mut filters = Vec::new();
     if options.umbra {
+        filters.push(strip());
         filters.push(options.plugin("primary"));
     }
     filters.push(json!({
@@ -299,6 +300,16 @@ fn route_config(options: &EnvoyOptions) -> Value {
         config["request_mirror_policies"] = json!([mirror("1"), mirror("2")]);
     }
     config
+}
+
+/// What clients write into the steering headers goes, also while the filter's VM is gone.
+fn strip() -> Value {
+    let mutation = "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation";
+    let both = json!([{"remove": "x-umbra-mirror-1"}, {"remove": "x-umbra-mirror-2"}]);
+    json!({
+        "name": "umbra-strip",
+        "typed_config": {"@type": mutation, "mutations": {"request_mutations": both}},
+    })
 }
 
 fn mirror(slot: &str) -> Value {
