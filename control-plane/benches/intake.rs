@@ -72,8 +72,7 @@ async fn reports(encoded: &[Vec<u8>]) -> (Duration, u64) {
     let store = Store::open(&url, [1; 16], |_| Ok(()), StoreMetrics::register(&mut registry)).await.unwrap();
     let metrics = IntakeMetrics::register(&mut registry);
     let nodes = Arc::new(Mutex::new(Nodes::new(1, 1)));
-    let mut committer =
-        Committer::new(store.intake(), Retention::default(), metrics, Arc::default(), nodes);
+    let mut committer = Committer::new(store.intake(), Retention::default(), metrics, Arc::default(), nodes);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let now_ms = u64::try_from(now.as_millis()).unwrap();
     let started = Instant::now();

@@ -144,7 +144,13 @@ fn looked(shadow: &ShadowPlan, pair: &SampledPair) -> Option<committer::Pair> {
         found: looked.found,
         document: looked.document,
     };
-    Some(committer::Pair { kept, examined: looked.examined, weight: pair.weight, began_ms, at_ms: pair.at_ms })
+    Some(committer::Pair {
+        kept,
+        examined: looked.examined,
+        weight: pair.weight,
+        began_ms,
+        at_ms: pair.at_ms,
+    })
 }
 
 #[tonic::async_trait]

@@ -126,13 +126,14 @@ proptest! {
     /// What a worker may say is no more than what can be read of the sum.
     #[test]
     fn sums_of_whatever_is_taken_come_back_as_they_were(
+        is_wide: bool,
         moments in prop::collection::vec(
-            (1..4_u64, prop_oneof![Just(-64.0), Just(64.0), -64.0..=64.0_f64], prop_oneof![Just(0.0), Just(1.0), 0.0..=1.0_f64], any::<bool>()),
-            1..40,
+            (1..4_u64, prop_oneof![Just(-64.0), Just(64.0), -64.0..=64.0_f64], prop_oneof![1 => Just(0.0), 4 => Just(1.0), 1 => 0.0..=1.0_f64]),
+            1..6,
         ),
     ) {
         let mut sum = EndpointReport::default();
-        for (count, mean, spread, is_wide) in moments {
+        for (count, mean, spread) in moments {
             let most = if is_wide { 4.0 * 64.0 * 64.0 } else { 64.0 * 64.0 - mean * mean };
             let sum_of_squares = count as f64 * most * spread;
             let moments = proto::Moments { count, mean, sum_of_squares };
