@@ -25,7 +25,7 @@ pub fn check(bytes: &[u8]) {
     let text = input.rest();
     let parsed = parse(text, node.clone());
     let primary = match (&parsed.plugin, &parsed.error) {
-        (Plugin::Shadow, _) => return,
+        (Plugin::Shadow(_), _) => return,
         (Plugin::Primary(primary), Some(error)) => {
             assert!(primary.control_plane.is_none() && primary.fallback.is_none(), "harmless");
             assert!(!error.message.is_empty());

@@ -57,7 +57,7 @@ fn rules(input: &mut Input<'_>) -> Rules {
 }
 
 fn bounded(found: &Comparison) {
-    let Differences { first, total } = &found.differences;
+    let Differences { first, total, .. } = &found.differences;
     assert!(first.len() <= LIMITS.max_differences && first.len() <= *total);
     for difference in first {
         assert!(difference.primary.is_some() || difference.shadow.is_some());

@@ -144,7 +144,7 @@ impl World {
         let pair = if input.byte() < 240 { pair } else { Some(input.bytes().to_vec()) };
         let view = Envoy::of(input);
         let mut edited = Edited::default();
-        let copy = copy::on_request(&mut self.vm, &slot, pair.as_deref(), &view, &mut edited);
+        let copy = copy::on_request(&mut self.vm, &slot, pair.as_deref(), &view, &self.shared, &mut edited);
         assert!(copy.is_none() || edited.set.iter().any(|name| name == SHADOW));
         self.copies.extend(copy);
     }
