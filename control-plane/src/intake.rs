@@ -147,6 +147,7 @@ fn looked(shadow: &ShadowPlan, pair: &SampledPair) -> Option<committer::Pair> {
     Some(committer::Pair {
         kept,
         examined: looked.examined,
+        is_cut_off: looked.is_cut_off,
         weight: pair.weight,
         began_ms,
         at_ms: pair.at_ms,

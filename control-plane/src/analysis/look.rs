@@ -21,6 +21,8 @@ use crate::analysis::redact::REDACTED;
 pub struct Looked {
     /// What is to be counted: `None` where the filter found the answers equal, or where they could not be compared.
     pub examined: Option<Examined>,
+    /// The bodies were cut off too early to say whether they differ: then that is all that is counted.
+    pub is_cut_off: bool,
     /// `match`, `noise`, `different`, or what became of the copy if it was not answered.
     pub outcome: String,
     /// The fields in which the candidate differs.
@@ -92,12 +94,11 @@ pub fn look(pair: &SampledPair, plan: &Plan) -> Result<Looked, serde_json::Error
     let document = serde_json::to_string(&document)?;
     let fields =
         raw.iter().flat_map(|raw| raw.candidate.fields()).map(|field| field.path.to_owned()).collect();
-    let counts = is_full
-        && is_unequal(pair, &plan.choice.headers)
-        && (has_bodies || bodies_are_equal(pair))
-        && !raw.as_ref().is_some_and(|raw| is_undecided(raw, pair));
+    let counts = is_full && is_unequal(pair, &plan.choice.headers) && (has_bodies || bodies_are_equal(pair));
+    let is_cut_off = counts && raw.as_ref().is_some_and(|raw| is_undecided(raw, pair));
+    let examined = raw.filter(|_| counts && !is_cut_off);
     let found = serde_json::to_string(&found)?;
-    Ok(Looked { examined: raw.filter(|_| counts), outcome, fields, found, document })
+    Ok(Looked { examined, is_cut_off, outcome, fields, found, document })
 }
 
 /// An answer as it may be seen.

@@ -99,6 +99,8 @@ pub struct Pair {
     pub kept: NewPair,
     /// What is counted of it, if anything.
     pub examined: Option<Examined>,
+    /// Its bodies were cut off too early to be compared.
+    pub is_cut_off: bool,
     /// How many unequal pairs it stands for.
     pub weight: f64,
     /// When its evidence began, in milliseconds since 1970.
@@ -348,14 +350,19 @@ impl Committer {
         now_ms: u64,
         touched: &mut BTreeSet<WindowKey>,
     ) -> Result<(), StoreError> {
-        let Some(examined) = &pair.examined else { return Ok(()) };
+        if pair.examined.is_none() && !pair.is_cut_off {
+            return Ok(());
+        }
         let NewPair { pair: id, shadow, epoch, endpoint, .. } = &pair.kept;
         let at_ms = self.believed(pair.at_ms, pair.began_ms, now_ms);
         let endpoint = self.endpoint(shadow, *epoch, endpoint).await?;
         for span in Span::ALL {
             let key = key(shadow, *epoch, span, at_ms, Some(&endpoint));
             if let Some(Numbers::Tally(tally)) = self.window(&key).await? {
-                tally.examine(id, examined, pair.weight);
+                match &pair.examined {
+                    Some(examined) => tally.examine(id, examined, pair.weight),
+                    None => tally.cut_off(),
+                }
             }
             touched.insert(key);
         }

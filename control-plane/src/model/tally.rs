@@ -99,6 +99,11 @@ impl Tally {
         self.weights.add(over_noise, weight);
     }
 
+    /// Counts a pair of which only the beginnings were there, and the same.
+    pub fn cut_off(&mut self) {
+        self.truncated += 1;
+    }
+
     /// Adds what others counted.
     pub fn merge(&mut self, other: &Tally) {
         self.add(&other.numbers);

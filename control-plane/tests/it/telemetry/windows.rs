@@ -55,7 +55,7 @@ fn pair(number: usize, outcome: &str) -> Pair {
         found: text("{}"),
         document: text("{}"),
     };
-    Pair { kept, examined: None, weight: 1.0, began_ms: 0, at_ms: START }
+    Pair { kept, examined: None, is_cut_off: false, weight: 1.0, began_ms: 0, at_ms: START }
 }
 
 pub(super) struct Bench {
