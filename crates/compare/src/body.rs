@@ -21,6 +21,13 @@ pub struct Body<'a> {
     pub truncated: bool,
 }
 
+impl Body<'_> {
+    /// Whether this is known to be shorter than the other: it is whole, and of the other there is more.
+    fn is_shorter_than(&self, other: &Body<'_>) -> bool {
+        !self.truncated && self.bytes.len() < other.bytes.len()
+    }
+}
+
 /// How large things may get.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -70,7 +77,7 @@ pub struct Comparison {
 pub fn compare(primary: &Body<'_>, shadow: &Body<'_>, rules: &Rules, limits: &Limits) -> Comparison {
     let (left, right) = (decoded(primary, limits), decoded(shadow, limits));
     let truncated = left.truncated || right.truncated;
-    let mut remark = left.remark.clone().or_else(|| right.remark.clone());
+    let mut remark = left.remark.or(right.remark);
     if left.bytes == right.bytes {
         let compared_as = if truncated { ComparedAs::Bytes } else { kind_of(primary, &left.bytes) };
         return Comparison { compared_as, differences: Differences::default(), truncated, remark };
@@ -89,18 +96,19 @@ pub fn compare(primary: &Body<'_>, shadow: &Body<'_>, rules: &Rules, limits: &Li
     let (compared_as, differences) =
         match (std::str::from_utf8(&left.bytes), std::str::from_utf8(&right.bytes)) {
             (Ok(a), Ok(b)) if !truncated => (ComparedAs::Text, text::diff(a, b, limits)),
-            _ => (ComparedAs::Bytes, bytes(&left, &right)),
+            _ => (
+                ComparedAs::Bytes,
+                bytes(&bare(&left.bytes, left.truncated), &bare(&right.bytes, right.truncated)),
+            ),
         };
     Comparison { compared_as, differences, truncated, remark }
 }
 
 /// Compares the bodies of two answers as they were sent.
 pub fn compare_bytes(primary: &Body<'_>, shadow: &Body<'_>) -> Comparison {
-    let as_sent =
-        |body: &Body<'_>| Decoded { bytes: body.bytes.to_vec(), truncated: body.truncated, remark: None };
     Comparison {
         compared_as: ComparedAs::Bytes,
-        differences: bytes(&as_sent(primary), &as_sent(shadow)),
+        differences: bytes(primary, shadow),
         truncated: primary.truncated || shadow.truncated,
         remark: None,
     }
@@ -110,13 +118,6 @@ struct Decoded {
     bytes: Vec<u8>,
     truncated: bool,
     remark: Option<String>,
-}
-
-impl Decoded {
-    /// Whether this is known to be shorter than the other: it is whole, and of the other there is more.
-    fn is_shorter_than(&self, other: &Decoded) -> bool {
-        !self.truncated && self.bytes.len() < other.bytes.len()
-    }
 }
 
 /// What cannot be decoded is compared as it came.
@@ -168,8 +169,13 @@ fn why_not_json(primary: &Result<Node<'_>, NotJson>, shadow: &Result<Node<'_>, N
     }
 }
 
+/// A body that is looked at as bytes alone.
+fn bare(bytes: &[u8], truncated: bool) -> Body<'_> {
+    Body { bytes, truncated, ..Body::default() }
+}
+
 /// Of what was cut off, the beginnings: how much of each was kept says nothing of how long they are.
-fn bytes(primary: &Decoded, shadow: &Decoded) -> Differences {
+fn bytes(primary: &Body<'_>, shadow: &Body<'_>) -> Differences {
     let mut found = Differences::default();
     let mut note = |at: String, kind, primary: String, shadow: String| {
         found.add(2, &Field { path: "body", kind }, || Difference {
@@ -182,10 +188,10 @@ fn bytes(primary: &Decoded, shadow: &Decoded) -> Differences {
     };
     if primary.is_shorter_than(shadow) || shadow.is_shorter_than(primary) {
         let length =
-            |body: &Decoded| format!("{}{}", body.bytes.len(), if body.truncated { "+" } else { "" });
+            |body: &Body<'_>| format!("{}{}", body.bytes.len(), if body.truncated { "+" } else { "" });
         note("body".to_owned(), Kind::Length, length(primary), length(shadow));
     }
-    let first = primary.bytes.iter().zip(&shadow.bytes).enumerate().find(|(_, (left, right))| left != right);
+    let first = primary.bytes.iter().zip(shadow.bytes).enumerate().find(|(_, (left, right))| left != right);
     if let Some((at, (left, right))) = first {
         note(format!("byte {at}"), Kind::Value, left.to_string(), right.to_string());
     }
