@@ -80,14 +80,20 @@ async fn synced(server: &TestServer, id: &str) -> (Delta, String) {
     }
 }
 
+/// A node that ran the policy and is away now, and the version of it.
+async fn ran(server: &TestServer, id: &str) -> String {
+    let (stream, version) = synced(server, id).await;
+    drop(stream);
+    server.api.node(|node| node["connected"] == false).await;
+    version
+}
+
 #[tokio::test]
 async fn what_the_node_has_is_not_sent_again() {
     let folder = folder();
     let server = TestServer::start(folder.path()).await;
     server.api.apply(CHECKOUT).await;
-    let (stream, version) = synced(&server, "a").await;
-    drop(stream);
-    server.api.node(|node| node["connected"] == false).await;
+    let version = ran(&server, "a").await;
 
     // By another run of the server too: equal policies have equal versions.
     server.ended().await.unwrap();
@@ -105,9 +111,7 @@ async fn an_envoy_that_was_restarted_does_not_follow_until_it_says_so() {
     let folder = folder();
     let server = TestServer::start(folder.path()).await;
     server.api.apply(CHECKOUT).await;
-    let (stream, version) = synced(&server, "a").await;
-    drop(stream);
-    server.api.node(|node| node["connected"] == false).await;
+    let version = ran(&server, "a").await;
     let following =
         async || server.api.get("/api/v1/board").await["shadows"][0]["in_effect"]["following"].clone();
 
