@@ -71,20 +71,28 @@ pub async fn serve(
         let stopping = stopping.clone();
         open.spawn(async move {
             let mut served = pin!(served);
-            let ended = tokio::select! {
-                ended = served.as_mut() => Some(ended),
-                () = stopping.cancelled() => None,
-                () = under_way.quiet(head.saturating_mul(QUIET)) => None,
-            };
-            let ended = match ended {
-                Some(ended) => ended,
-                None => {
-                    served.as_mut().graceful_shutdown();
-                    served.await
+            let in_order = async {
+                let ended = tokio::select! {
+                    ended = served.as_mut() => Some(ended),
+                    () = stopping.cancelled() => None,
+                    () = under_way.quiet(head.saturating_mul(QUIET)) => None,
+                };
+                match ended {
+                    Some(ended) => ended,
+                    None => {
+                        served.as_mut().graceful_shutdown();
+                        served.await
+                    }
                 }
             };
-            if let Err(error) = ended {
-                debug!(%error, "connection ended");
+            tokio::select! {
+                ended = in_order => if let Err(error) = ended {
+                    debug!(%error, "connection ended");
+                },
+                // In order it would never end. What waits for the client goes with the connection.
+                () = under_way.stuck(head.saturating_mul(STUCK)) => {
+                    debug!("connection ended: the client takes nothing");
+                }
             }
         });
     }

@@ -30,4 +30,5 @@ mod support;
 mod telemetry;
 mod tls;
 mod traces;
+mod unread;
 mod xds;
