@@ -10,7 +10,7 @@
 use std::thread;
 
 use fastrand::Rng;
-use umbra_compare::evidence::{BodyFacts, Differs, Evidence, Facts};
+use umbra_compare::evidence::{BodyEvidence, BodyFacts, Differs, Evidence, Facts};
 use umbra_compare::gates::{Gates, LatencyLimit};
 use umbra_compare::verdict::{Answer, Gate, State, answer, judge};
 
@@ -101,6 +101,44 @@ fn a_shadow_just_past_a_limit_is_hardly_ever_told_go() {
         let wrong = ever(|seed| candidate.stream(seed, 5_000, |seen| says_go(seen, &wide)));
         println!("go just past the limit on {what}: {wrong} of {STREAMS} streams of 5,000 pairs");
         assert!(wrong as f64 <= wide.alpha * STREAMS as f64, "{what}: {wrong}");
+    }
+}
+
+/// Whether all unequal bodies were examined decides how the gate measures, and may change from look to look. Here the truth
+/// is at the limit, so that every verdict is wrong, and whoever looks sees what both ways say after every pair: so this holds
+/// whenever one takes the place of the other.
+#[test]
+fn a_body_gate_holds_however_many_were_examined_at_each_look() {
+    // How often a body is unequal, and how often of these the candidate alone differs, or the control alone.
+    for (unequal, candidate, control) in [(1.0, 0.3, 0.0), (1.0, 0.5, 0.2), (0.05, 1.0, 0.0)] {
+        let limit: f64 = unequal * (candidate - control);
+        let gates = Gates {
+            max_error_excess: None,
+            max_status_mismatch: None,
+            max_body_mismatch: Some(limit),
+            max_latency_ratio: Vec::new(),
+            ..gates()
+        };
+        let wrong = |bodies: BodyEvidence| {
+            let seen = Evidence { pairs: bodies.compared, bodies, ..Evidence::default() };
+            answer(&seen, &gates) != Answer::NotEnoughEvidence
+        };
+        let found = ever(|seed| {
+            let mut rng = Rng::with_seed(seed);
+            let (mut all, mut some) = (BodyEvidence::default(), BodyEvidence::default());
+            (0..1_000).any(|_| {
+                let (is_unequal, whose, is_examined) = (rng.f64() < unequal, rng.f64(), rng.bool());
+                let differs = Differs { candidate: whose < candidate, control: whose >= 1.0 - control };
+                let facts = if is_unequal { BodyFacts::Examined(differs) } else { BodyFacts::Equal };
+                all.add(facts);
+                some.add(if is_unequal && !is_examined { BodyFacts::Unexamined } else { facts });
+                wrong(all) || wrong(some)
+            })
+        });
+        println!(
+            "a verdict at the limit of {limit:.3} on bodies: {found} of {STREAMS} streams of 1,000 pairs"
+        );
+        assert!(found as f64 <= gates.alpha * STREAMS as f64, "{found}");
     }
 }
 
