@@ -151,6 +151,20 @@ mod tests {
         assert_ne!(state, State::Pass);
     }
 
+    /// What carries a gate is listed with the share that the gate sees.
+    #[test]
+    fn fields_count_by_what_their_pairs_stand_for() {
+        let mut tally = Tally::default();
+        add(&mut tally, 40_000, 400, 20);
+        add(&mut tally, 20_000, 20_000, u64::MAX);
+        let shown = tally.shown(false);
+        let bodies = &shown.part.evidence.bodies;
+        let counts: Vec<_> = shown.fields.iter().map(|(field, count)| (field.path, count.raw)).collect();
+        assert_eq!(counts, [("$.at", 60_000), ("$.total", 2_000)]);
+        assert_eq!(bodies.over_noise(), Some(2_000.0 / 60_000.0));
+        assert_eq!((shown.part.raw_bodies.candidate, shown.part.raw_bodies.control), (60_000, 60_000));
+    }
+
     #[test]
     fn a_small_worker_that_is_wrong_does_not_speak_for_all() {
         let mut tally = Tally::default();

@@ -40,7 +40,7 @@ struct Compared {
     compared: u64,
     /// Those that were not equal.
     unequal: u64,
-    /// Those of them that were looked at word for word. The figures are weighted for the others.
+    /// Those of them that were looked at word for word. In the figures, each counts for as many as it stands for.
     examined: u64,
 }
 

@@ -61,10 +61,34 @@ pub struct Tally {
     pub weights: Weighted,
     /// In how many of those they differ at all.
     pub raw: RawBodies,
+    /// The same by how many each stands for.
+    pub raw_weights: RawWeights,
     /// In how many of those only the beginning of a body was there.
     pub truncated: u64,
     /// In which fields they differ.
     pub fields: Fields,
+}
+
+/// Sums over the pairs that differ at all, each by the number of unequal pairs that it stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RawWeights {
+    /// Of those in which the candidate does.
+    pub candidate: f64,
+    /// Of those in which the control does.
+    pub control: f64,
+}
+
+impl RawWeights {
+    /// Pairs that all stand for as many.
+    pub fn alike(raw: &RawBodies, weight: f64) -> RawWeights {
+        RawWeights { candidate: raw.candidate as f64 * weight, control: raw.control as f64 * weight }
+    }
+
+    /// Adds other pairs.
+    fn merge(&mut self, other: &RawWeights) {
+        self.candidate += other.candidate;
+        self.control += other.control;
+    }
 }
 
 /// So many combinations of statuses are kept of an endpoint, as in a report that is shown.
@@ -88,13 +112,18 @@ impl Tally {
     pub fn examine(&mut self, pair: &str, examined: &Examined, weight: f64) {
         let differs = |found: &umbra_compare::answer::AnswerDifference| found.differences().next().is_some();
         let control = examined.control.as_ref();
-        self.raw.candidate += u64::from(differs(&examined.candidate));
-        self.raw.control += u64::from(control.is_some_and(differs));
+        let raw = RawBodies {
+            candidate: u64::from(differs(&examined.candidate)),
+            control: u64::from(control.is_some_and(differs)),
+        };
+        self.raw.candidate += raw.candidate;
+        self.raw.control += raw.control;
+        self.raw_weights.merge(&RawWeights::alike(&raw, weight));
         let bodies = || std::iter::once(&examined.candidate).chain(control);
         self.truncated += u64::from(bodies().any(|found| found.body.truncated));
         // Of the pairs that were compared at all, those examined stand for a part that grows with them.
-        let over_noise =
-            self.fields.add(pair, examined, self.stands_for(self.numbers.evidence.bodies.compared));
+        let compared = self.stands_for(self.numbers.evidence.bodies.compared);
+        let over_noise = self.fields.add(pair, examined, weight, compared);
         self.examined.add(over_noise.candidate, over_noise.control);
         self.weights.add(over_noise, weight);
     }
@@ -111,12 +140,13 @@ impl Tally {
         self.weights.merge(&other.weights);
         self.raw.candidate += other.raw.candidate;
         self.raw.control += other.raw.control;
+        self.raw_weights.merge(&other.raw_weights);
         self.truncated += other.truncated;
         self.fields.merge(&other.fields);
     }
 
-    /// As a report shows it. With `digests`, nothing is compared beyond the digests. Otherwise counts of the pairs that
-    /// were examined are weighted for those that were not.
+    /// As a report shows it. With `digests`, nothing is compared beyond the digests. Otherwise each pair that was examined
+    /// counts for as many as it stands for, of bodies and fields alike.
     pub fn shown(&self, digests: bool) -> Endpoint {
         let mut evidence = self.numbers.evidence.clone();
         let Discordance { candidate_only, other_only, both, .. } = evidence.bodies.examined;
@@ -124,21 +154,18 @@ impl Tally {
         let mut fields = Fields::default();
         if !digests {
             let unequal = evidence.bodies.unequal;
-            let sample = (self.examined.trials < unequal).then(|| self.weights.sample(unequal));
+            let is_sampled = self.examined.trials < unequal;
+            let sample = is_sampled.then(|| self.weights.sample(unequal));
             evidence.bodies = BodyEvidence { examined: self.examined, sample, ..evidence.bodies };
-            raw = RawBodies {
-                candidate: self.weighted(self.raw.candidate),
-                control: self.weighted(self.raw.control),
-            };
+            // What the weights add up to is near the number of the unequal: pairs are lost on the way.
+            let times = (is_sampled && self.weights.sum > 0.0).then(|| unequal as f64 / self.weights.sum);
+            raw = times.map_or(self.raw, |times| RawBodies {
+                candidate: (self.raw_weights.candidate * times).round() as u64,
+                control: (self.raw_weights.control * times).round() as u64,
+            });
             for (field, count) in self.fields.iter() {
-                let weighted = FieldCount {
-                    raw: self.weighted(count.raw),
-                    noise: self.weighted(count.noise),
-                    both: self.weighted(count.both),
-                    counted: self.weighted(count.counted),
-                    examples: Vec::new(),
-                };
-                fields.add_count(&field, &weighted);
+                let seen = || FieldCount { examples: Vec::new(), ..count.clone() };
+                fields.add_count(&field, &times.map_or_else(seen, |times| count.of_all(times)));
             }
         }
         let part = Part {
@@ -160,10 +187,6 @@ impl Tally {
         } else {
             unequal as f64 / self.examined.trials as f64
         }
-    }
-
-    fn weighted(&self, count: u64) -> u64 {
-        (count as f64 * self.weight()).round() as u64
     }
 
     fn stands_for(&self, count: u64) -> u64 {

@@ -62,7 +62,7 @@ pub struct AnswersDocument {
     pub compared: u64,
     /// Those of them that were not equal.
     pub unequal: u64,
-    /// Those of them that were looked at word for word. The figures of bodies and fields are weighted for the others.
+    /// Those of them that were looked at word for word. In the figures of bodies and fields, each counts for as many as it stands for.
     pub examined: u64,
 }
 
@@ -230,7 +230,7 @@ pub struct RatioDocument {
     pub interval: [Option<f64>; 2],
 }
 
-/// A field of an endpoint's answers that was seen to differ.
+/// A field of an endpoint's answers that was seen to differ. Each pair that was examined counts for as many as it stands for.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = DifferingField)]

@@ -28,7 +28,7 @@ impl Endpoint {
         if raw == Differs::default() {
             return Looked { raw, facts: BodyFacts::Equal };
         }
-        let over_noise = self.fields.add(pair, examined, self.part.evidence.bodies.compared);
+        let over_noise = self.fields.add(pair, examined, 1.0, self.part.evidence.bodies.compared);
         Looked { raw, facts: BodyFacts::Examined(over_noise) }
     }
 

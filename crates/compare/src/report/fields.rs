@@ -36,8 +36,24 @@ pub struct FieldCount {
     pub both: u64,
     /// In the candidate's alone, while the field was not known as noise: what the mismatch over noise is made of.
     pub counted: u64,
+    /// The same by how many pairs each of those stands for.
+    pub weights: FieldWeights,
     /// The first pairs in which it differs in the candidate's answer alone.
     pub examples: Vec<FieldExample>,
+}
+
+/// Sums over the pairs in which a field differs, each by the number of pairs that it stands for, as in
+/// [`crate::evidence::Weighted`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FieldWeights {
+    /// Of [`FieldCount::raw`].
+    pub raw: f64,
+    /// Of [`FieldCount::noise`].
+    pub noise: f64,
+    /// Of [`FieldCount::both`].
+    pub both: f64,
+    /// Of [`FieldCount::counted`].
+    pub counted: f64,
 }
 
 /// A pair in which a field differs.
@@ -49,10 +65,50 @@ pub struct FieldExample {
     pub difference: Difference,
 }
 
+impl FieldWeights {
+    /// Pairs that all stand for as many.
+    pub fn alike(count: &FieldCount, weight: f64) -> FieldWeights {
+        let times = |count: u64| count as f64 * weight;
+        FieldWeights {
+            raw: times(count.raw),
+            noise: times(count.noise),
+            both: times(count.both),
+            counted: times(count.counted),
+        }
+    }
+
+    fn merge(&mut self, other: &FieldWeights) {
+        self.raw += other.raw;
+        self.noise += other.noise;
+        self.both += other.both;
+        self.counted += other.counted;
+    }
+}
+
 impl FieldCount {
     /// How much more often the candidate differs than the control, in pairs.
     pub fn excess(&self) -> i64 {
         self.raw as i64 - self.noise as i64
+    }
+
+    /// The pairs that these stand for, `times` over, counted as if all of them had been seen. Without examples.
+    pub fn of_all(&self, times: f64) -> FieldCount {
+        let FieldWeights { raw, noise, both, counted } = self.weights;
+        let weights = FieldWeights {
+            raw: raw * times,
+            noise: noise * times,
+            both: both * times,
+            counted: counted * times,
+        };
+        let whole = |weight: f64| weight.round() as u64;
+        FieldCount {
+            raw: whole(weights.raw),
+            noise: whole(weights.noise),
+            both: whole(weights.both),
+            counted: whole(weights.counted),
+            weights,
+            examples: Vec::new(),
+        }
     }
 
     /// Whether the control shows the field to be noise among so many pairs, and the candidate is no worse than it.
@@ -77,6 +133,7 @@ impl FieldCount {
         self.noise += other.noise;
         self.both += other.both;
         self.counted += other.counted;
+        self.weights.merge(&other.weights);
         self.examples.extend(other.examples.iter().cloned());
         self.examples.truncate(EXAMPLES);
     }
@@ -100,12 +157,12 @@ impl Fields {
         self.seen.entry(key).or_default().merge(count);
     }
 
-    /// Counts the fields of a pair, of which this endpoint has compared `compared` before, and says who differs over
-    /// noise.
+    /// Counts the fields of a pair, which stands for `weight` of them and before which this endpoint has compared
+    /// `compared`, and says who differs over noise.
     ///
     /// **Invariant:** whether a field is noise is decided by the pairs before this one. So of twins each is as likely
     /// as the other to be the one that differs, and the intervals over the counts keep their promise.
-    pub fn add(&mut self, pair: &str, examined: &Examined, compared: u64) -> Differs {
+    pub fn add(&mut self, pair: &str, examined: &Examined, weight: f64, compared: u64) -> Differs {
         let control = examined.control.as_ref();
         let in_candidate = examined.candidate.fields();
         let in_control = control.map(AnswerDifference::fields).unwrap_or_default();
@@ -119,8 +176,15 @@ impl Fields {
             let counts = alone.iter().any(|field| !self.is_noise(field, compared));
             let count = self.seen.entry(key.clone()).or_default();
             count.raw += 1;
-            count.both += u64::from(alone.is_empty());
-            count.counted += u64::from(counts);
+            count.weights.raw += weight;
+            if alone.is_empty() {
+                count.both += 1;
+                count.weights.both += weight;
+            }
+            if counts {
+                count.counted += 1;
+                count.weights.counted += weight;
+            }
             if count.examples.len() < EXAMPLES {
                 let mut shown = examined.candidate.differences();
                 let difference = shown.find(|shown| alone.contains(&&shown.field()));
@@ -131,7 +195,9 @@ impl Fields {
             }
         }
         for key in self.named(&in_control).into_keys() {
-            self.seen.entry(key).or_default().noise += 1;
+            let count = self.seen.entry(key).or_default();
+            count.noise += 1;
+            count.weights.noise += weight;
         }
         differs
     }
