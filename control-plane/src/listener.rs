@@ -1,5 +1,6 @@
 //! Connections from a port: bounded in number, with TLS done and the client's identity known before anybody sees them.
 
+pub mod calls;
 pub mod identity;
 pub mod tls;
 
@@ -20,6 +21,8 @@ use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 use tracing::{debug, warn};
+
+use crate::listener::calls::{Calls, Idle};
 
 /// A client that has not finished its handshake by then is not going to: several round trips over a bad link fit.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -49,12 +52,16 @@ pub struct Peer {
     pub identity: Option<Arc<str>>,
     /// Every URI and DNS name in it.
     pub names: Arc<[Arc<str>]>,
+    /// What was let in on the connection.
+    pub calls: Calls,
 }
 
 /// An accepted connection, TLS done.
 pub struct Connection {
     io: Either<TcpStream, Box<TlsStream<TcpStream>>>,
     peer: Peer,
+    /// Where it must be used.
+    idle: Option<Idle>,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -134,7 +141,8 @@ async fn open(
     let Some(acceptor) = acceptor else {
         return Ok(Connection {
             io: Either::Left(tcp),
-            peer: Peer { address, identity: None, names: Arc::default() },
+            peer: Peer { address, identity: None, names: Arc::default(), calls: Calls::none() },
+            idle: None,
             _slot: slot,
         });
     };
@@ -143,8 +151,8 @@ async fn open(
     let identity = certificate.map(|certificate| Arc::from(identity::of(certificate)));
     let names = certificate.map(identity::names).unwrap_or_default();
     let names = names.into_iter().map(Arc::from).collect();
-    let peer = Peer { address, identity, names };
-    Ok(Connection { io: Either::Right(Box::new(stream)), peer, _slot: slot })
+    let peer = Peer { address, identity, names, calls: Calls::none() };
+    Ok(Connection { io: Either::Right(Box::new(stream)), peer, idle: None, _slot: slot })
 }
 
 /// The kernel asks whether the other end is still there, which costs this process nothing.
@@ -160,6 +168,13 @@ impl Connection {
     /// Who is at the other end.
     pub fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    /// From here on reading fails once no call was let in for so long. Without that, who only answers pings keeps a connection.
+    #[must_use]
+    pub fn idle_at_most(self, patience: Duration) -> Self {
+        let idle = Idle::new(self.peer.calls.clone(), patience);
+        Connection { idle: Some(idle), ..self }
     }
 }
 
@@ -177,7 +192,12 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buf)
+        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+        if polled.is_pending() && self.idle.as_mut().is_some_and(|idle| idle.poll_over(cx).is_ready()) {
+            debug!(peer = %self.peer.address, "connection ended: nobody was let in on it");
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        polled
     }
 }
 

@@ -46,6 +46,9 @@ use crate::xds::{self, Discovery, policies};
 
 /// Requests in flight get this long to be answered. Orchestrators commonly kill after 30 s.
 const DRAIN: Duration = Duration::from_secs(10);
+/// Envoys call as soon as they are connected, and workers report several times a minute while there is traffic. One that is cut
+/// off connects again with its next call.
+const XDS_IDLE: Duration = Duration::from_secs(120);
 /// Streams have been told to end by then, and a client that reads needs a round trip to notice.
 const XDS_DRAIN: Duration = Duration::from_secs(2);
 /// People and scripts, not crowds.
@@ -180,6 +183,7 @@ impl Server {
             xds_listener.accept(stop.clone()),
             discovery,
             intake,
+            XDS_IDLE,
             stop_xds.clone(),
             XDS_DRAIN,
         ));

@@ -87,22 +87,24 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        let peer = request.extensions().get::<Peer>();
+        let peer = request.extensions().get::<Peer>().cloned();
         let authorization = request.headers().get(http::header::AUTHORIZATION).map(HeaderValue::as_bytes);
         // Before a byte of the body is read.
-        match self.access.node(authorization, peer) {
+        match self.access.node(authorization, peer.as_ref()) {
             Ok(identity) => drop(request.extensions_mut().insert(identity)),
             Err(refused) => {
-                debug!(peer = ?peer.map(|peer| peer.address), %refused, "a report was refused");
+                debug!(peer = ?peer.as_ref().map(|peer| peer.address), %refused, "a report was refused");
                 return Box::pin(async { Ok(Status::from(refused).into_http()) });
             }
         }
+        let used = peer.as_ref().map(|peer| peer.calls.begin());
         let reading = Arc::clone(&self.reading);
         // The one that is ready goes, its clone stays.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let call = Call { metrics: self.metrics.clone(), is_answered: false };
         Box::pin(async move {
+            let _used = used;
             let answered = tokio::time::timeout(PATIENCE, async {
                 if let Ok(permit) = reading.acquire_owned().await {
                     request.extensions_mut().insert(Reading { _permit: Arc::new(permit) });

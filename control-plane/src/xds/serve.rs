@@ -76,7 +76,8 @@ async fn forget(mut policies: watch::Receiver<Arc<Policies>>, nodes: Arc<Mutex<N
     }
 }
 
-/// Serves Delta xDS, `others` and health until `stop`; then lets open calls end, for `drain` at most.
+/// Serves Delta xDS, `others` and health until `stop`; then lets open calls end, for `drain` at most. A connection on which
+/// nobody is let in for `idle` is cut off.
 ///
 /// # Errors
 /// gRPC cannot be served over these connections at all.
@@ -84,14 +85,16 @@ pub async fn serve(
     connections: mpsc::Receiver<Connection>,
     discovery: Discovery,
     others: Routes,
+    idle: Duration,
     stop: CancellationToken,
     drain: Duration,
 ) -> Result<(), tonic::transport::Error> {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<DeltaService>().await;
     // When the port closes there are no more, but those that are open go on until `stop`.
-    let incoming =
-        ReceiverStream::new(connections).map(Ok::<_, std::io::Error>).chain(futures::stream::pending());
+    let incoming = ReceiverStream::new(connections)
+        .map(move |connection| Ok::<_, std::io::Error>(connection.idle_at_most(idle)))
+        .chain(futures::stream::pending());
     let served = Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE_ANSWER))

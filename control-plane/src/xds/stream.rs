@@ -15,6 +15,7 @@ use umbra_wire::delta::{Node, Request, Response};
 
 use crate::access::nodes::NodeIdentity;
 use crate::listener::Peer;
+use crate::listener::calls::Call;
 use crate::model::nodes::Nodes;
 use crate::xds::policies::{PRIMARY, Policies};
 use crate::xds::{self, Context, stopping};
@@ -23,6 +24,7 @@ use crate::xds::{self, Context, stopping};
 pub(super) struct StreamTask {
     context: Arc<Context>,
     peer: Option<Peer>,
+    _call: Option<Call>,
     identity: NodeIdentity,
     access: watch::Receiver<()>,
     policies: watch::Receiver<Arc<Policies>>,
@@ -63,6 +65,7 @@ impl StreamTask {
             policies: context.policies.clone(),
             access: context.access.watch(),
             context,
+            _call: peer.as_ref().map(|peer| peer.calls.begin()),
             peer,
             identity,
             machine: Stream::new(id),

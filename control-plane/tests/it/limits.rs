@@ -8,6 +8,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Request;
 use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use prometheus_client::registry::Registry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -16,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tonic::service::Routes;
 use tower::ServiceExt;
+use umbra_control_plane::access::nodes::NodeRules;
 use umbra_control_plane::access::{Access, AccessOptions};
 use umbra_control_plane::api::hosts::Hosts;
 use umbra_control_plane::api::idempotency::Answers;
@@ -37,6 +40,8 @@ use umbra_control_plane::xds::{self, Context, Discovery};
 use crate::delta::{Delta, endpoint, hello};
 use crate::support::{database, folder, soon, until};
 
+const DELTA: &str = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
+
 /// Asks nobody.
 async fn dev(folder: &Path, store: &Store) -> Access {
     let options = AccessOptions { dev: true, key_file: folder.join("key"), ..AccessOptions::default() };
@@ -52,6 +57,16 @@ async fn open(folder: &Path) -> Store {
 async fn serve_xds(max_streams: usize, max_nodes: usize) -> (SocketAddr, watch::Sender<Arc<Policies>>) {
     let folder = folder();
     let access = dev(folder.path(), &open(folder.path()).await).await;
+    serve_xds_to(access, max_streams, max_nodes, Duration::from_secs(60)).await
+}
+
+/// The same to those whom `access` lets in.
+async fn serve_xds_to(
+    access: Access,
+    max_streams: usize,
+    max_nodes: usize,
+    idle: Duration,
+) -> (SocketAddr, watch::Sender<Arc<Policies>>) {
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), None, 100).await.unwrap();
     let address = listener.address();
     let state = State::new(0, Vec::new()).unwrap();
@@ -68,7 +83,7 @@ async fn serve_xds(max_streams: usize, max_nodes: usize) -> (SocketAddr, watch::
     });
     let stop = CancellationToken::new();
     let connections = listener.accept(stop.clone());
-    tokio::spawn(xds::serve::serve(connections, discovery, Routes::default(), stop, Duration::ZERO));
+    tokio::spawn(xds::serve::serve(connections, discovery, Routes::default(), idle, stop, Duration::ZERO));
     (address, sender)
 }
 
@@ -100,6 +115,50 @@ async fn a_stream_that_says_nothing_is_ended() {
     let silent = tokio_stream::pending();
     let mut stream = soon(client.delta_aggregated_resources(silent)).await.unwrap().into_inner();
     assert_eq!(soon(stream.message()).await.unwrap_err().code(), Code::DeadlineExceeded);
+}
+
+/// What strangers hold open would be missing for Envoys.
+#[tokio::test]
+async fn connections_of_strangers_are_cut_off() {
+    let folder = folder();
+    let rules = NodeRules { require_token: true, ..NodeRules::default() };
+    let options =
+        AccessOptions { nodes: rules, key_file: folder.path().join("key"), ..AccessOptions::default() };
+    let access = Access::open(open(folder.path()).await.access(), options).await.unwrap();
+    let (address, _policies) = serve_xds_to(access, 10, 10, Duration::from_millis(200)).await;
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    soon(silent.read_to_end(&mut Vec::new())).await.unwrap();
+    // One that speaks HTTP/2 and answers pings, and is refused whenever it asks.
+    let io = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let (mut requests, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    let answers_pings = tokio::spawn(connection);
+    let mut refused = 0;
+    soon(async {
+        while requests.ready().await.is_ok() {
+            let uri = format!("http://{address}{DELTA}");
+            if let Ok(answer) = requests.send_request(Request::post(uri).body(Body::empty()).unwrap()).await {
+                assert_eq!(answer.headers()["grpc-status"], "16");
+                refused += 1;
+            }
+        }
+    })
+    .await;
+    let _ = soon(answers_pings).await.unwrap();
+    assert!(refused > 0, "it never got to ask");
+}
+
+#[tokio::test]
+async fn a_connection_with_a_stream_stays() {
+    const IDLE: Duration = Duration::from_millis(200);
+    let folder = folder();
+    let access = dev(folder.path(), &open(folder.path()).await).await;
+    let (address, policies) = serve_xds_to(access, 10, 10, IDLE).await;
+    let mut stream = Delta::open(address, hello("a")).await.unwrap();
+    stream.pushed().await;
+    // Not a wait for something: nothing is to happen meanwhile.
+    assert!(tokio::time::timeout(IDLE * 3, stream.end()).await.is_err());
+    drop(policies);
+    soon(stream.end()).await;
 }
 
 #[tokio::test]
