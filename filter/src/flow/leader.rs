@@ -33,7 +33,7 @@ pub struct Leader {
 }
 
 impl Leader {
-    /// A leader that has not spoken yet. `applied` is the version that the Envoy runs already.
+    /// A leader that has not spoken yet. `applied` is the version that every live worker of the Envoy runs already.
     pub fn new(control_plane: &ControlPlane, applied: Option<String>) -> Self {
         let ControlPlane { node, envoy_version, .. } = control_plane;
         let node = Node {

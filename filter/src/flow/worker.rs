@@ -67,6 +67,13 @@ impl InForce {
             Self::Policy { version, .. } => format!("={version}"),
         }
     }
+
+    fn version(&self) -> Option<String> {
+        match self {
+            Self::Nothing | Self::Removed => None,
+            Self::Policy { version, .. } => Some(version.to_string()),
+        }
+    }
 }
 
 /// One worker.
@@ -136,22 +143,19 @@ impl Worker {
         shared: &impl SharedData,
     ) -> Vec<Action> {
         let mut actions = self.follow(now, shared);
-        match (self.lease.tick(now.monotonic_ms, shared), &self.leader) {
-            (Standing::Leader, None) => {
-                let applied = match &self.in_force {
-                    InForce::Policy { version, .. } => Some(version.to_string()),
-                    InForce::Nothing | InForce::Removed => None,
-                };
-                self.leader = Some(Leader::new(control_plane, applied));
-                actions.push(Action::Log(Level::Info, "leads this Envoy's workers".to_owned()));
-            }
-            (Standing::Follower, Some(_)) => actions.extend(self.step_down()),
-            _ => {}
+        let standing = self.lease.tick(now.monotonic_ms, shared);
+        if standing == Standing::Follower && self.leader.is_some() {
+            actions.extend(self.step_down());
         }
         // After the lease: one that was deposed while it was stalled has stepped down by now.
         self.census.report(&self.in_force.label(), now.monotonic_ms, shared);
-        if let Some(leader) = &mut self.leader {
+        if standing == Standing::Leader {
             let agreed = self.census.agrees_on(&self.in_force.label(), now.monotonic_ms, shared);
+            let leader = self.leader.get_or_insert_with(|| {
+                actions.push(Action::Log(Level::Info, "leads this Envoy's workers".to_owned()));
+                // Where a worker still lags behind, the policy is asked for anew, and acknowledged when all run it.
+                Leader::new(control_plane, self.in_force.version().filter(|_| agreed))
+            });
             actions.extend(leader.tick(now, random, &self.in_force, agreed, shared));
         }
         actions

@@ -119,6 +119,31 @@ fn a_leader_that_ends_in_good_order_hands_over_at_once() {
     assert_eq!(workers.requests().len(), 1, "and need not be waited for");
 }
 
+/// What a leader says on its first request stands for all of them.
+#[test]
+fn a_new_leader_claims_no_policy_that_a_worker_lacks() {
+    let mut workers = Workers::new(3, FOLLOWER);
+    workers.serve("v1", &resources(0.0, ""), 1);
+    let second = umbra_wire::encode(&compiled(&resources(100.0, ""), 2));
+    workers.send("v2", second.clone());
+    let (leader, root, _) = workers.leader();
+    workers.list.remove(leader).vm.delete(root);
+    let mut slow = workers.list.remove(1);
+    workers.run_until_stream(1_000);
+    let [request] = workers.requests().try_into().expect("one request");
+    assert!(request.initial_versions.is_empty(), "one worker still runs v1: {request:?}");
+    workers.accept();
+    workers.send("v2", second);
+    workers.run(200);
+    assert_eq!(workers.requests(), []);
+    slow.tick();
+    workers.list.push(slow);
+    workers.run(200);
+    let answers = workers.requests();
+    assert!(matches!(answers.as_slice(), [ack] if ack.nonce == "v2" && ack.error.is_none()), "{answers:?}");
+    assert_eq!(workers.mirrors(), [true; 2]);
+}
+
 #[test]
 fn a_deposed_leader_steps_down_without_overwriting_its_successor() {
     let mut workers = Workers::new(2, FOLLOWER);

@@ -160,7 +160,8 @@ impl Client {
     /// The stream that [`Action::Open`] asked for exists; requests may be sent on it.
     pub fn on_opened(&mut self) -> Vec<Action> {
         let mut initial_versions = BTreeMap::new();
-        if let Some(version) = self.applied_version() {
+        // While a change is on its way the Envoy runs neither, or some of both: then the server sends what it wants.
+        if let Some(version) = self.applied_version().filter(|_| self.settled) {
             initial_versions.insert(self.name.clone(), version.to_owned());
         }
         vec![Action::Send(Box::new(Request {
