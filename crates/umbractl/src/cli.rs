@@ -30,8 +30,8 @@ Exit codes:
   1  the answer is no: a manifest is invalid, a name is unknown, the control plane refused the change,
      or nodes did not follow in time
   3  verdicts only: there is not enough evidence yet
-  2  it could not be tried: wrong usage, an unreadable file, no connection, no permission, too many requests,
-     a server's failure";
+  2  it could not be tried, or what came of it could not be asked: wrong usage, an unreadable file, no connection,
+     no permission, too many requests, a server's failure";
 
 const ANALYZE_HELP: &str = "\
 One line for each pair, as JSON; `shadow` is null where there was no answer, or has an `outcome` that says why;

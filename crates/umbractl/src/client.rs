@@ -211,7 +211,7 @@ impl Client {
     ) -> Result<(), Failure> {
         let request = self.request(Method::GET, &["api", "v1", "audit"]);
         let request = request.query(&[("format", "ndjson")]).query(filter).timeout(EXPORT_TIME);
-        let transport = |error| Error::transport(self.server(), self.timeout, &error);
+        let transport = |error| Error::transport(self.server(), self.timeout, &error, false);
         let mut response = request.send().await.map_err(transport)?;
         if !response.status().is_success() {
             let (status, headers) = (response.status(), response.headers().clone());
@@ -296,8 +296,10 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Vec<u8>, Error> {
-        let transport = |error| Error::transport(self.server(), self.timeout, &error);
-        let response = request.send().await.map_err(transport)?;
+        let request = request.build();
+        let writes = request.as_ref().is_ok_and(|request| !request.method().is_safe());
+        let transport = |error| Error::transport(self.server(), self.timeout, &error, writes);
+        let response = self.http.execute(request.map_err(transport)?).await.map_err(transport)?;
         let status = response.status();
         let headers = response.headers().clone();
         let body = response.bytes().await.map_err(transport)?;

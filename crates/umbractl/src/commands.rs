@@ -11,6 +11,7 @@ mod edit;
 mod explain;
 mod get;
 mod pairs;
+mod patience;
 mod report;
 mod status;
 mod token;

@@ -14,14 +14,13 @@ pub(crate) enum Error {
     Setup(String),
     /// There was no answer.
     #[error("cannot reach the control plane at {server}: {why}\n{hint}")]
-    Unreachable { server: String, why: String, hint: &'static str },
+    Unreachable { server: String, why: String, hint: &'static str, may_pass: bool },
     /// The answer took too long.
     #[error(
-        "no answer from the control plane at {server} within {}\n\
-         whether a change was made is unknown: see `umbractl status`; --timeout waits longer",
+        "no answer from the control plane at {server} within {}\n{hint}--timeout waits longer",
         humantime::format_duration(*.after)
     )]
-    Timeout { server: String, after: Duration },
+    Timeout { server: String, after: Duration, hint: &'static str },
     /// The control plane refused, and said why.
     #[error("{}", problem_text(*.status, .problem))]
     Problem { status: StatusCode, problem: ApiProblem },
@@ -37,10 +36,12 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// Sorts out what went wrong on the way.
-    pub(super) fn transport(server: &str, timeout: Duration, error: &reqwest::Error) -> Error {
+    /// Sorts out what went wrong on the way of a request that writes, or does not.
+    pub(super) fn transport(server: &str, timeout: Duration, error: &reqwest::Error, writes: bool) -> Error {
         if error.is_timeout() {
-            return Error::Timeout { server: server.to_owned(), after: timeout };
+            let hint =
+                if writes { "whether a change was made is unknown: see `umbractl status`; " } else { "" };
+            return Error::Timeout { server: server.to_owned(), after: timeout, hint };
         }
         let why = chain(error);
         let hint = match io_kind(error) {
@@ -54,7 +55,8 @@ impl Error {
             _ if server.starts_with("http://") => "does it want https? check --server or UMBRA_SERVER",
             _ => "check --server or UMBRA_SERVER",
         };
-        Error::Unreachable { server: server.to_owned(), why, hint }
+        let may_pass = !is_of_the_answer(error);
+        Error::Unreachable { server: server.to_owned(), why, hint, may_pass }
     }
 
     /// The status of a refusal, where there was one.
@@ -67,7 +69,7 @@ impl Error {
 
     /// Whether the same question may be answered a while later, as after a restart.
     pub(crate) fn may_pass(&self) -> bool {
-        let is_away = matches!(self, Error::Unreachable { .. } | Error::Timeout { .. });
+        let is_away = matches!(self, Error::Unreachable { may_pass: true, .. } | Error::Timeout { .. });
         let is_busy =
             |status: StatusCode| status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
         is_away || self.status().is_some_and(is_busy)
@@ -91,11 +93,26 @@ pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
 }
 
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
+    std::iter::successors(Some(error), |&error| {
+        // An IO error passes over the error that it was made of.
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner as &(dyn StdError + 'static)),
+            None => error.source(),
+        }
+    })
 }
 
 fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
     causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind).last()
+}
+
+/// Whether somebody is there, and answers otherwise than a control plane does: without TLS or with another
+/// certificate, or not as HTTP has it.
+fn is_of_the_answer(error: &reqwest::Error) -> bool {
+    causes(error).any(|cause| {
+        cause.is::<rustls::Error>()
+            || cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
+    })
 }
 
 fn problem_text(status: StatusCode, problem: &ApiProblem) -> String {
@@ -111,4 +128,57 @@ fn problem_text(status: StatusCode, problem: &ApiProblem) -> String {
         _ => "",
     };
     format!("the control plane refused: {what} ({status}){hint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::{TcpListener, TcpStream},
+        thread,
+    };
+
+    use super::*;
+
+    /// What is wrong where a server does this with each connection.
+    async fn met(scheme: &str, server: fn(TcpStream)) -> Error {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || listener.incoming().for_each(|stream| server(stream.unwrap())));
+        asked(&format!("{scheme}://{address}")).await
+    }
+
+    async fn asked(url: &str) -> Error {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let limit = Duration::from_millis(500);
+        let http = reqwest::Client::builder().tls_certs_only([]).no_proxy().timeout(limit).build().unwrap();
+        let answer = async { http.get(url).send().await?.bytes().await };
+        Error::transport(url, limit, &answer.await.unwrap_err(), false)
+    }
+
+    fn answer(mut stream: TcpStream, text: &str) {
+        let _ = stream.read(&mut [0; 4_096]).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_is_away_may_come_back_and_who_is_another_stays_so() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        for (what, error, may_pass) in [
+            ("refused", asked(&format!("http://{free}")).await, true),
+            ("closed", met("http", drop).await, true),
+            ("closed once it had asked", met("http", |stream| answer(stream, "")).await, true),
+            (
+                "cut off",
+                met("http", |it| answer(it, "HTTP/1.1 200 x\r\ncontent-length: 9\r\n\r\n{")).await,
+                true,
+            ),
+            ("silent", met("http", std::mem::forget).await, true),
+            ("closed under TLS", met("https", |stream| answer(stream, "")).await, true),
+            ("no HTTP", met("http", |stream| answer(stream, "SSH-2.0-x\r\n\r\n")).await, false),
+            ("no TLS", met("https", |stream| answer(stream, "HTTP/1.1 400 x\r\n\r\n")).await, false),
+        ] {
+            assert_eq!(error.may_pass(), may_pass, "{what}: {error:?}");
+        }
+    }
 }

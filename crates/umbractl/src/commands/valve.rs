@@ -56,10 +56,7 @@ pub(super) async fn run(
         let Some(revision) = revision else {
             return Err(Failure::error("the control plane did not say at which revision the change is"));
         };
-        moved.wait =
-            Some(wait::until_in_effect(client, revision, answered, limit).await.map_err(|failure| {
-                failure.hint(format!("the change itself is acknowledged, at revision {revision}"))
-            })?);
+        moved.wait = Some(wait::until_in_effect(client, revision, answered, limit, output).await?);
     }
     output.show(&moved, || {
         let revision = moved.revision.map(|revision| format!(" (revision {revision})")).unwrap_or_default();

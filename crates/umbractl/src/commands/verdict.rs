@@ -1,11 +1,11 @@
 //! `umbractl verdict`: may the shadow go live?
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use umbra_compare::report::words::carrier as carried;
 use umbra_resource::Kind;
 
-use super::suggest;
+use super::{patience::Patience, suggest};
 use crate::{
     client::{
         Client,
@@ -19,8 +19,7 @@ use crate::{
 /// How often the control plane is asked again: filters report once a second.
 const POLL_EVERY: Duration = Duration::from_secs(1);
 
-/// Asks for the verdict; with `wait`, until it is `go` or `no-go`, or that long has passed. A control plane that answered once
-/// and is away for a while has no answer yet.
+/// Asks for the verdict; with `wait`, until it is `go` or `no-go`, or that long has passed.
 ///
 /// # Errors
 /// Where there is no such shadow, or the control plane cannot be asked.
@@ -30,36 +29,23 @@ pub(super) async fn run(
     wait: Option<Duration>,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let began = Instant::now();
-    let limit = wait.unwrap_or_default();
-    let (mut has_answered, mut was_away) = (false, false);
+    let mut patience = Patience::new(output, POLL_EVERY, wait.unwrap_or_default());
     loop {
-        let asked = client.verdict(shadow).await;
-        let left = limit.saturating_sub(began.elapsed());
-        match asked {
-            Ok(verdict) => {
-                let outcome = outcome(&verdict)?;
-                if outcome != Outcome::Unsettled || left.is_zero() {
-                    if has_answered {
-                        output.progress("");
-                    }
-                    output.show(&verdict, || text(&verdict))?;
-                    return Ok(outcome);
-                }
-                output.progress(&verdict.summary);
-                (has_answered, was_away) = (true, false);
-            }
-            Err(error) if has_answered && error.may_pass() && !left.is_zero() => {
-                if !was_away {
-                    output.progress("");
-                    output.note(&format!("{error}\nthere is no answer yet; trying again"));
-                }
-                was_away = true;
-            }
+        let verdict = match patience.ask(|| client.verdict(shadow)).await {
+            Ok(verdict) => verdict,
             // Whoever asks in a script must not take a misspelt name for a no-go.
             Err(error) => return Err(suggest(client, Kind::Shadow, shadow, error).await.into_error()),
+        };
+        let outcome = outcome(&verdict)?;
+        if outcome != Outcome::Unsettled || patience.left().is_zero() {
+            if wait.is_some() {
+                output.progress("");
+            }
+            output.show(&verdict, || text(&verdict))?;
+            return Ok(outcome);
         }
-        tokio::time::sleep(POLL_EVERY.min(left)).await;
+        output.progress(&verdict.summary);
+        patience.pause().await;
     }
 }
 

@@ -1,18 +1,21 @@
 //! Waiting until nodes have a change in effect.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     time::{Duration, Instant},
 };
 
 use serde::Serialize;
 
+use super::patience::Patience;
 use crate::{
     client::{
         Client,
         answer::{Node, Nodes},
     },
     failure::Failure,
+    output::Output,
     words::count,
 };
 
@@ -31,13 +34,13 @@ pub(super) struct Waited {
     synced: usize,
     /// How many nodes are connected.
     connected: usize,
-    /// Connected nodes that have not got it, with why.
+    /// Connected nodes that have not got it, and nodes that were lost while the control plane was away, with why.
     pending: Vec<Pending>,
     /// Nodes that are not connected: they may go on with an older policy.
     disconnected: Vec<String>,
 }
 
-/// A connected node without the change.
+/// A node without the change.
 #[derive(Debug, Serialize)]
 struct Pending {
     node: String,
@@ -48,39 +51,65 @@ struct Pending {
 }
 
 /// Asks after the nodes until all that are connected have applied a policy of `revision` or later, one of them
-/// has refused it, or `limit` has passed since `answered`.
+/// has refused it, or `limit` has passed since `answered`. A control plane that is away meanwhile, as during a restart, knows
+/// of those nodes alone that have come back to it: the others that it had are waited for too.
 ///
 /// # Errors
-/// Where the control plane cannot be asked any more.
+/// Where the control plane cannot be asked any more: the change is made all the same.
 pub(super) async fn until_in_effect(
     client: &Client,
     revision: u64,
     answered: Instant,
     limit: Duration,
+    output: &Output,
 ) -> Result<Waited, Failure> {
+    let mut patience = Patience::new(output, POLL_EVERY, limit).since(answered);
+    let (mut has_looked, mut seen) = (false, BTreeSet::new());
     loop {
-        let nodes = client.nodes().await?;
-        let elapsed = answered.elapsed();
-        let waited = look(&nodes, revision, elapsed);
+        let nodes = patience.ask(|| client.nodes()).await.map_err(|error| {
+            Failure::error(format!(
+                "the change is written, at revision {revision}; whether it is in effect is not known: {error}"
+            ))
+        })?;
+        if !patience.was_away() {
+            seen.clear();
+        } else if !has_looked {
+            output.note(
+                "the control plane was away before it said which nodes are connected: \
+                 those that have not come back to it are not counted",
+            );
+        }
+        has_looked = true;
+        let waited = look(&nodes, &seen, revision, answered.elapsed());
         let refused = waited.pending.iter().any(|pending| pending.refused);
-        if waited.in_effect || refused || elapsed >= limit {
+        if waited.in_effect || refused || patience.left().is_zero() {
             return Ok(waited);
         }
-        tokio::time::sleep(POLL_EVERY.min(limit.saturating_sub(elapsed))).await;
+        seen.extend(nodes.items.into_iter().filter(|node| node.connected).map(|node| node.id));
+        patience.pause().await;
     }
 }
 
-fn look(nodes: &Nodes, revision: u64, elapsed: Duration) -> Waited {
+/// Those that were `seen` to be connected are lost where they are not so any more.
+fn look(nodes: &Nodes, seen: &BTreeSet<String>, revision: u64, elapsed: Duration) -> Waited {
     let (connected, disconnected): (Vec<&Node>, Vec<&Node>) =
         nodes.items.iter().partition(|node| node.connected);
-    let pending: Vec<_> = connected.iter().filter_map(|node| pending(node, revision)).collect();
+    let mut pending: Vec<_> = connected.iter().filter_map(|node| pending(node, revision)).collect();
+    let synced = connected.len() - pending.len();
+    let back: BTreeSet<_> = connected.iter().map(|node| node.id.as_str()).collect();
+    pending.extend(seen.iter().filter(|id| !back.contains(id.as_str())).map(|id| Pending {
+        node: id.clone(),
+        why: "has not come back since the control plane was away".to_owned(),
+        refused: false,
+    }));
+    let others = disconnected.into_iter().filter(|node| !seen.contains(&node.id));
     Waited {
         in_effect: pending.is_empty() && !connected.is_empty(),
         after_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-        synced: connected.len() - pending.len(),
+        synced,
         connected: connected.len(),
         pending,
-        disconnected: disconnected.into_iter().map(|node| node.id.clone()).collect(),
+        disconnected: others.map(|node| node.id.clone()).collect(),
     }
 }
 
@@ -114,7 +143,7 @@ impl fmt::Display for Waited {
                 f,
                 "not in effect on {} of {} after {after} ms",
                 self.pending.len(),
-                count(self.connected as u64, "node")
+                count((self.synced + self.pending.len()) as u64, "node")
             )?;
         }
         for pending in &self.pending {
@@ -149,7 +178,7 @@ mod tests {
     fn a_change_is_in_effect_when_every_connected_node_has_it() {
         #[track_caller]
         fn check(items: Value, in_effect: bool, text: &str) {
-            let waited = look(&nodes(items), 7, Duration::from_millis(80));
+            let waited = look(&nodes(items), &BTreeSet::new(), 7, Duration::from_millis(80));
             assert_eq!(waited.in_effect, in_effect, "{waited:?}");
             assert_eq!(waited.to_string(), text);
         }
@@ -185,5 +214,20 @@ mod tests {
             "in effect on 1 node after 80 ms\n",
         );
         check(json!([]), false, "not in effect: no node is connected after 80 ms\n");
+    }
+
+    #[test]
+    fn nodes_that_a_restarted_control_plane_has_not_heard_of_are_waited_for() {
+        let seen = ["a", "b", "c"].map(str::to_owned).into();
+        let back =
+            json!([node("a", "SYNCED", true, Some(7), None), node("c", "STALE", false, Some(3), None)]);
+        let waited = look(&nodes(back), &seen, 7, Duration::from_millis(80));
+        assert!(!waited.in_effect);
+        assert_eq!(
+            waited.to_string(),
+            "not in effect on 2 of 3 nodes after 80 ms\n  \
+             b has not come back since the control plane was away\n  \
+             c has not come back since the control plane was away\n"
+        );
     }
 }

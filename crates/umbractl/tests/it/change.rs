@@ -251,16 +251,6 @@ fn a_wait_ends_at_once_when_a_node_refuses() {
 }
 
 #[test]
-fn a_control_plane_that_goes_away_during_a_wait_has_still_acknowledged() {
-    let fake = Fake::new(|asked| match asked.line.as_str() {
-        "GET /api/v1/nodes" => Answer::problem(503, "unavailable", "the database is away", &json!([])),
-        _ => Answer::json(&shadow(25.0, true, 9)),
-    });
-    let run = against(&fake, &["valve", "checkout-v2", "25", "--wait"]).exits(2);
-    assert!(run.stderr.contains("the change itself is acknowledged, at revision 9"), "{}", run.stderr);
-}
-
-#[test]
 fn a_change_for_a_time_says_what_it_goes_back_to() {
     let fake = Fake::new(|asked| {
         assert_eq!(asked.body, r#"{"percent":50.0,"for":"2h","reason":"peak"}"#);

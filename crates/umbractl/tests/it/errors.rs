@@ -37,11 +37,15 @@ fn a_refused_connection_names_the_server_and_what_to_try() {
 fn a_server_that_does_not_answer_is_given_up() {
     // Connections are made by the system; nobody ever accepts them.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut command = binary();
     let server = listener.local_addr().unwrap().to_string();
-    command.args(["get", "nodes", "--server", &server, "--timeout", "100ms"]);
-    let run = finish(command, "").exits(2);
-    assert!(run.stderr.contains("within 100ms"), "{}", run.stderr);
+    let unknown = "whether a change was made is unknown: see `umbractl status`; ";
+    for (arguments, hint) in [(["get", "nodes", "x"], ""), (["delete", "shadow", "x"], unknown)] {
+        let mut command = binary();
+        command.args(arguments).args(["--server", &server, "--timeout", "100ms"]);
+        let run = finish(command, "").exits(2);
+        let said = format!("within 100ms\n{hint}--timeout waits longer\n");
+        assert!(run.stderr.ends_with(&said), "{}", run.stderr);
+    }
 }
 
 #[test]

@@ -38,11 +38,35 @@ pub(crate) struct Fake {
 impl Fake {
     /// Answers every request with what `handler` says.
     pub(crate) fn new(handler: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Fake {
+        Fake::start(handler, |_, listener| listener)
+    }
+
+    /// The same, but after so many requests it is gone for a while: nobody listens there then.
+    pub(crate) fn restarting(
+        after: usize,
+        away: Duration,
+        handler: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ) -> Fake {
+        Fake::start(handler, move |serve, listener| {
+            listener.incoming().take(after).for_each(|stream| serve(stream.unwrap()));
+            let address = listener.local_addr().unwrap();
+            drop(listener);
+            thread::sleep(away);
+            TcpListener::bind(address).unwrap()
+        })
+    }
+
+    /// `first` is what happens before it serves whoever comes.
+    fn start(
+        handler: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+        first: impl FnOnce(&dyn Fn(TcpStream), TcpListener) -> TcpListener + Send + 'static,
+    ) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (handler, seen): (Arc<Handler>, _) = (Arc::new(handler), Arc::clone(&asked));
         thread::spawn(move || {
+            let listener = first(&|stream| serve(stream, &*handler, &seen), listener);
             for stream in listener.incoming() {
                 let (handler, seen) = (Arc::clone(&handler), Arc::clone(&seen));
                 thread::spawn(move || serve(stream.unwrap(), &*handler, &seen));

@@ -9,6 +9,7 @@
 
 mod analyze;
 mod audit;
+mod away;
 mod change;
 mod diff;
 mod edit;
