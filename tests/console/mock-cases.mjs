@@ -10,7 +10,7 @@ const SMALL = "search-reranker";
 const LIMITED = "prices-in-rust";
 
 export function cases(server, at) {
-  const { base, tokens } = server;
+  const { base, tokens, shadow } = server;
 
   /** What somebody else does, of whom the page knows nothing but what the stream tells it. */
   async function meanwhile(page, name, change) {
@@ -59,6 +59,69 @@ export function cases(server, at) {
       assert.deepEqual((await asked).postDataJSON(), { enabled: false, reason: "a look", for: "8h" });
       await at.followed(page, 0, LIMITED);
       await untilText(at.row(page, LIMITED).locator(".expiry"), "back to 10 %");
+    },
+
+    async "a step that nobody answers is given up, and where the shadow stands is read anew"() {
+      const page = await at.as(tokens.admin);
+      const words = page.getByRole("alert");
+      await page.clock.install();
+      await page.reload();
+      const before = Number(await at.share(page).inputValue());
+      // From here on time passes as it is told to.
+      await page.clock.pauseAt(Date.now() + 1_000);
+      const held = [];
+      await page.route("**/valve", (route) => held.push(route));
+      await page.route("**/api/v1/events*", (route) => route.abort());
+      const asked = page.waitForRequest((request) => request.method() === "PATCH");
+      await at.share(page).fill(String(before - 1));
+      await page.keyboard.press("Enter");
+      await asked;
+      await page.clock.runFor(33_000);
+      await page.locator(".live-sign.lost").waitFor();
+      assert.equal(await words.filter({ hasText: "not known" }).count(), 0);
+      // It is done all the same, and the page does not hear of it.
+      await held[0].fetch();
+      await page.clock.runFor(3_000);
+      await untilText(words, `It is not known whether ${shadow} was moved`);
+      await untilText(words, "whether the change was made is not known");
+      await untilText(page.getByRole("status"), `${shadow} is at ${before - 1} % now`);
+      await at.row(page).locator(".valve.draft").waitFor({ state: "detached" });
+      assert.equal(await at.share(page).inputValue(), String(before - 1));
+      await page.clock.resume();
+      assert.deepEqual(await axe(page), []);
+      at.forgive();
+    },
+
+    async "a token whose answer was lost is made once"() {
+      const page = await at.as(tokens.admin, "/tokens");
+      const dialog = page.getByRole("dialog");
+      const rows = (name) => page.getByRole("rowheader", { name, exact: true });
+      const make = async (name) => {
+        await page.getByRole("button", { name: "New token" }).click();
+        await dialog.getByLabel("Name").fill(name);
+        await dialog.getByRole("button", { name: "Make it" }).click();
+      };
+      await page.route("**/api/v1/tokens", async (route) => {
+        if (route.request().method() !== "POST") return route.continue();
+        await route.fetch();
+        return route.abort();
+      });
+      await make("lost");
+      await untilText(dialog.getByRole("alert"), "whether the change was made is not known");
+      assert.deepEqual(await axe(page), []);
+      // The list behind it says so.
+      await page.locator("tbody th").filter({ hasText: "lost" }).waitFor();
+      await page.unrouteAll();
+      // Closed and begun anew, it is still the very same.
+      await dialog.getByRole("button", { name: "Leave it" }).click();
+      await make("lost");
+      await dialog.getByRole("button", { name: "I have it" }).click();
+      await make("lost");
+      await dialog.getByRole("button", { name: "I have it" }).click();
+      // What was answered, and is asked once more, is another.
+      await rows("lost").nth(1).waitFor();
+      assert.equal(await rows("lost").count(), 2);
+      at.forgive();
     },
 
     async "a trail that was missed for a while is read anew"() {

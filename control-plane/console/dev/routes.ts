@@ -22,6 +22,7 @@ interface Call {
   /** Of the session; null without one. */
   role: Me["role"] | null;
   ifMatch: string | undefined;
+  key: string | undefined;
   response: ServerResponse;
 }
 
@@ -51,7 +52,7 @@ const ROUTES: [string, RegExp, (call: Call) => unknown][] = [
   ["GET", /^\/audit$/, ({ url }) => someAudit(url)],
   ["GET", /^\/audit\/verify$/, () => ({ rows: state.audit.length, ok: true, first_bad: null, head: "5f".repeat(32) })],
   ["GET", /^\/tokens$/, () => ({ items: state.tokens, next: null })],
-  ["POST", /^\/tokens$/, ({ body }) => createToken(body)],
+  ["POST", /^\/tokens$/, ({ body, key }) => once(key, () => createToken(body))],
   ["DELETE", /^\/tokens\/([^/]+)$/, ({ parts }) => revoke(parts)],
 ];
 
@@ -73,7 +74,9 @@ export function answer(request: IncomingMessage, response: ServerResponse, next:
       }
       const parts = (route[1].exec(path) ?? []).slice(1).map(decodeURIComponent);
       const body = chunks.length > 0 ? (JSON.parse(Buffer.concat(chunks).toString()) as Body) : {};
-      reply(response, 200, route[2]({ url, body, parts, mode, role: role ?? null, ifMatch: request.headers["if-match"], response }));
+      const key = request.headers["idempotency-key"] as string | undefined;
+      const ifMatch = request.headers["if-match"];
+      reply(response, 200, route[2]({ url, body, parts, mode, role: role ?? null, ifMatch, key, response }));
     } catch (thrown) {
       if (!(thrown instanceof Refusal)) throw thrown;
       const { status, kind, title, detail } = thrown;
@@ -179,6 +182,15 @@ function someAudit(url: URL): unknown {
   const wanted = ["actor", "kind", "name", "action"] as const;
   const items = state.audit.filter((row) => wanted.every((key) => [null, row[key]].includes(url.searchParams.get(key))));
   return { items, next: null };
+}
+
+/** What was answered, by `Idempotency-Key`. */
+const answered = new Map<string, unknown>();
+
+function once(key: string | undefined, work: () => unknown): unknown {
+  if (key === undefined) return work();
+  if (!answered.has(key)) answered.set(key, work());
+  return answered.get(key);
 }
 
 function createToken(body: Body): unknown {

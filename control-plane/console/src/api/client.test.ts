@@ -1,6 +1,8 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { READ_LIMIT_MS, call, freshKey } from "./client";
+import { READ_LIMIT_MS, WRITE_LIMIT_MS, call } from "./client";
+import { mayBeDone } from "./problem";
+import type { Problem } from "./problem";
 
 /** What came of a request, once something did. */
 function outcome(request: Promise<unknown>): { of: unknown } {
@@ -33,10 +35,25 @@ test("a read that is not answered is given up, and says so", async () => {
   expect(seen.of).toMatchObject({ kind: "unreachable", detail: expect.stringContaining("for 15 s") });
 });
 
-test("a write is waited for, and so is what may take long", async () => {
-  const seen = [outcome(call("/tokens", { method: "POST" })), outcome(call("/audit/verify", { limitMs: null }))];
-  await vi.advanceTimersByTimeAsync(10 * READ_LIMIT_MS);
-  expect(seen.map(({ of }) => of)).toEqual(["waits", "waits"]);
+test("a write that is not answered is given up later, and whether it was done is open", async () => {
+  const seen = outcome(call("/tokens", { method: "POST" }));
+  await vi.advanceTimersByTimeAsync(WRITE_LIMIT_MS - 1);
+  expect(seen.of).toBe("waits");
+  await vi.advanceTimersByTimeAsync(1);
+  expect(seen.of).toMatchObject({ kind: "unanswered", detail: expect.stringContaining("for 35 s: whether the change was made") });
+  expect(mayBeDone(seen.of as Problem)).toBe(true);
+});
+
+test("what is posted only to be read is a read", async () => {
+  const seen = outcome(call("/explain", { method: "POST", writes: false }));
+  await vi.advanceTimersByTimeAsync(READ_LIMIT_MS);
+  expect(seen.of).toMatchObject({ kind: "unreachable" });
+});
+
+test("what may take long is waited for", async () => {
+  const seen = outcome(call("/audit/verify", { limitMs: null }));
+  await vi.advanceTimersByTimeAsync(10 * WRITE_LIMIT_MS);
+  expect(seen.of).toBe("waits");
 });
 
 test("who gives a read up hears that, and nothing of a server", async () => {
@@ -47,7 +64,31 @@ test("who gives a read up hears that, and nothing of a server", async () => {
   expect(seen.of).toMatchObject({ name: "AbortError" });
 });
 
-test("keys are made without what only HTTPS has", () => {
-  vi.stubGlobal("crypto", { getRandomValues: (into: Uint8Array) => into.fill(10) });
-  expect(freshKey()).toBe("0a".repeat(16));
+describe("what is done once", () => {
+  /** Makes a token of this name, and is answered so; null: not at all. The key that was sent. */
+  async function make(name: string, status: number | null): Promise<string> {
+    const sent: string[] = [];
+    vi.stubGlobal("fetch", (_: string, { headers }: { headers: Record<string, string> }) => {
+      sent.push(headers["idempotency-key"] ?? "none");
+      return status === null ? Promise.reject(new TypeError("failed")) : Promise.resolve(new Response("{}", { status }));
+    });
+    await call("/tokens", { method: "POST", body: { name }, once: true }).catch(() => undefined);
+    return sent.join(" ");
+  }
+
+  test("keeps its key until it is answered, for the very same request", async () => {
+    const first = await make("ci", null);
+    expect(first).toMatch(/^[0-9a-f]{32}$/);
+    expect(await make("other", null)).not.toBe(first);
+    for (const status of [503, 502, 500, 429, 401, null]) expect(await make("ci", status)).toBe(first);
+    expect(await make("ci", 201)).toBe(first);
+    const second = await make("ci", 422);
+    expect(second).not.toBe(first);
+    expect(await make("ci", 201)).not.toBe(second);
+  });
+
+  test("keys are made without what only HTTPS has", async () => {
+    vi.stubGlobal("crypto", { getRandomValues: (into: Uint8Array) => into.fill(10) });
+    expect(await make("plain", 201)).toBe("0a".repeat(16));
+  });
 });

@@ -1,5 +1,6 @@
 // One function for every request to the API.
-import { ofAnswer, unreachable } from "./problem";
+import { keyFor, settle } from "./once";
+import { isFinal, ofAnswer, unanswered, unreachable } from "./problem";
 
 const BASE = "/api/v1";
 
@@ -9,12 +10,19 @@ export interface Options {
   headers?: Record<string, string>;
   query?: Record<string, string | number | boolean | null | undefined>;
   signal?: AbortSignal;
-  /** How long the answer may take; null for as long as it does. What writes is never given up: it may have been done. */
+  /** How long the answer may take; null for as long as it does. */
   limitMs?: number | null;
+  /** Whether it changes anything; left out: whatever is no GET. */
+  writes?: boolean;
+  /** Sent again before it was answered, it is the same request, and is done once. Where the server takes an `Idempotency-Key`. */
+  once?: boolean;
 }
 
 /** A read that takes longer will not be answered: the longest takes a second or two. */
 export const READ_LIMIT_MS = 15_000;
+
+/** A write that takes longer will not be answered: the server itself ends one after 30 s, and says so, which must get here. */
+export const WRITE_LIMIT_MS = 35_000;
 
 export interface Answered<T> {
   value: T;
@@ -34,8 +42,11 @@ export async function call<T>(path: string, options: Options = {}): Promise<T> {
 
 /** The value of an answer with its entity tag. Throws a Problem; an abort is thrown as it is. */
 export async function ask<T>(path: string, options: Options = {}): Promise<Answered<T>> {
-  const { method = "GET", body, signal, limitMs = method === "GET" ? READ_LIMIT_MS : null } = options;
+  const { method = "GET", body, signal, once = false } = options;
+  const { writes = method !== "GET", limitMs = writes ? WRITE_LIMIT_MS : READ_LIMIT_MS } = options;
   const headers: Record<string, string> = { accept: "application/json", ...options.headers };
+  const asked = once ? `${method} ${path} ${JSON.stringify(body)}` : null;
+  if (asked !== null) headers["idempotency-key"] = keyFor(asked);
   if (body !== undefined) headers["content-type"] = "application/json";
   if (method !== "GET" && session.csrf !== null) headers["x-umbra-csrf"] = session.csrf;
   const late = new AbortController();
@@ -54,16 +65,19 @@ export async function ask<T>(path: string, options: Options = {}): Promise<Answe
     text = await response.text();
   } catch (thrown) {
     if (signal?.aborted === true) throw thrown;
-    throw unreachable(late.signal.aborted ? limitMs : null);
+    const waited = late.signal.aborted ? limitMs : null;
+    throw writes ? unanswered(waited) : unreachable(waited);
   } finally {
     clearTimeout(timer);
   }
   if (!response.ok) {
     const problem = ofAnswer(response.status, text, response.headers.get("retry-after"));
     if (problem.kind === "unauthenticated") session.onUnauthenticated();
+    if (asked !== null && isFinal(problem)) settle(asked);
     throw problem;
   }
   const value = (text === "" ? undefined : JSON.parse(text)) as T;
+  if (asked !== null) settle(asked);
   return { value, etag: response.headers.get("etag") };
 }
 
@@ -75,11 +89,6 @@ export function queryString(query: Options["query"] = {}): string {
   }
   const text = given.toString();
   return text === "" ? "" : `?${text}`;
-}
-
-/** By which a request that is sent again is known. `crypto.randomUUID` is not there over plain HTTP. */
-export function freshKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** A name as one segment of a path. */

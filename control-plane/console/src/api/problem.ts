@@ -11,7 +11,10 @@ export class Problem extends Error {
   override readonly name = "Problem";
 
   constructor(
-    /** The word behind `urn:umbra:problem:`; `unreachable` without an answer, `unknown` for one that is no problem. */
+    /**
+     * The word behind `urn:umbra:problem:`; `unreachable` without an answer, `unanswered` where that was a write, `unknown` for
+     * an answer that is no problem.
+     */
     readonly kind: string,
     readonly title: string,
     readonly status: number,
@@ -27,13 +30,36 @@ const PREFIX = "urn:umbra:problem:";
 
 /** There was no answer at all; `afterMs`: that was waited for. */
 export function unreachable(afterMs: number | null = null): Problem {
-  const heard = afterMs === null ? "nothing was heard from it" : `nothing was heard from it for ${afterMs / 1000} s`;
   return new Problem(
     "unreachable",
     "The control plane does not answer",
     0,
-    `${heard}: it may be restarting, or the network is down; what Envoys run stays as it is`,
+    `${heard(afterMs)}: it may be restarting, or the network is down; what Envoys run stays as it is`,
   );
+}
+
+/** The same of a write. */
+export function unanswered(afterMs: number | null = null): Problem {
+  return new Problem(
+    "unanswered",
+    "The control plane did not answer",
+    0,
+    `${heard(afterMs)}: whether the change was made is not known`,
+  );
+}
+
+function heard(afterMs: number | null): string {
+  return afterMs === null ? "nothing was heard from it" : `nothing was heard from it for ${afterMs / 1000} s`;
+}
+
+/** Whether a write may have been done all the same: then what was to be changed is read anew. */
+export function mayBeDone({ kind, status }: Problem): boolean {
+  return kind === "unanswered" || kind === "timeout" || kind === "internal" || (kind === "unknown" && status >= 500);
+}
+
+/** Whether that is the answer to the request itself: not of who is let in, or when, or of what failed. */
+export function isFinal({ status }: Problem): boolean {
+  return status >= 400 && status < 500 && ![401, 408, 429].includes(status);
 }
 
 /** An answer that is not a success. */
@@ -71,6 +97,8 @@ export function advice(problem: Problem): string | null {
       return "It may have been deleted, or this server is older than the console.";
     case "unreachable":
       return "The page tries again by itself.";
+    case "unanswered":
+      return "What is so now is read anew: look at it before you do it again.";
     default:
       return null;
   }

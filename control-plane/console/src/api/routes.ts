@@ -1,5 +1,5 @@
 // The API's routes that the console uses, by what they mean.
-import { ask, call, freshKey, queryString, segment } from "./client";
+import { ask, call, queryString, segment } from "./client";
 import type { Answered } from "./client";
 import type { History, Pair, Report, Verdict } from "./evidence";
 import type { ExplainNode, ExplainRequest, Explanation } from "./explain";
@@ -13,7 +13,7 @@ export interface Span {
 }
 
 export const me = (): Promise<Me> => call("/me");
-export const signIn = (token: string): Promise<Me> => call("/session", { method: "POST", body: { token } });
+export const signIn = (token: string): Promise<Me> => call("/session", { method: "POST", body: { token }, writes: false });
 export const signOut = (): Promise<void> => call("/session", { method: "DELETE" });
 
 export const stamps = (): Promise<Page<Stamp>> => all("/stamps");
@@ -59,7 +59,7 @@ export const pairs = (name: string, filter: PairFilter, signal?: AbortSignal): P
   call(about(name, "pairs"), { query: { ...filter }, ...(signal ? { signal } : {}) });
 
 export const explain = (request: ExplainRequest, node: ExplainNode | null): Promise<Explanation> =>
-  call("/explain", { method: "POST", body: { request, node } });
+  call("/explain", { method: "POST", body: { request, node }, writes: false });
 
 export interface AuditFilter {
   actor?: string;
@@ -79,7 +79,7 @@ export const verifyAudit = (): Promise<AuditCheck> => call("/audit/verify", { li
 
 export const tokens = (): Promise<Page<Token>> => all("/tokens");
 export const createToken = async (token: NewToken): Promise<CreatedToken> =>
-  call("/tokens", { method: "POST", body: token, headers: { "idempotency-key": freshKey() } });
+  call("/tokens", { method: "POST", body: token, once: true });
 export const revokeToken = (id: string): Promise<void> => call(`/tokens/${segment(id)}`, { method: "DELETE" });
 
 /** Every page of a list. */

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 
-import { asProblem } from "../api/problem";
+import { asProblem, mayBeDone } from "../api/problem";
 import type { Me } from "../api/types";
 import { line } from "../live/connection";
 import { has, scopeWords } from "../model/access";
@@ -73,7 +73,10 @@ const THEMES: [Theme, string][] = [
 function Settings({ me, onClose }: { me: Me; onClose: () => void }) {
   const leave = (): void => {
     onClose();
-    signOut().catch((thrown: unknown) => complain("Not signed out", asProblem(thrown)));
+    signOut().catch((thrown: unknown) => {
+      const problem = asProblem(thrown);
+      complain(mayBeDone(problem) ? "It is not known whether you are signed out" : "Not signed out", problem);
+    });
   };
   return (
     <Dialog title="You and this page" onClose={onClose}>

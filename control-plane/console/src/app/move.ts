@@ -1,10 +1,10 @@
 // Moving a valve or a switch: what must be asked first, the request, and what is said of it.
 import { signal } from "@preact/signals";
 
-import { Problem, asProblem } from "../api/problem";
+import { Problem, asProblem, mayBeDone } from "../api/problem";
 import * as api from "../api/routes";
 import type { BoardRow } from "../api/types";
-import { live } from "../live/connection";
+import { learn, live } from "../live/connection";
 import { consent, mustAsk } from "../model/consent";
 import type { Consent, Position } from "../model/consent";
 import { NOTHING_SAID, changeOf, destination, isStop, isThere, standing, withShadow } from "../model/step";
@@ -41,6 +41,7 @@ export async function move(shown: BoardRow, wish: Wish): Promise<number | null> 
   let row = own !== undefined && own.revision > shown.revision ? own : shown;
   let said = NOTHING_SAID;
   let isMoved = false;
+  let isSent = false;
   try {
     for (;;) {
       if (isThere(row, wish)) {
@@ -54,6 +55,7 @@ export async function move(shown: BoardRow, wish: Wish): Promise<number | null> 
         if (answer === null) return null;
         said = answer;
       }
+      isSent = true;
       const shadow = await unlessMoved(api.moveValve(name, changeOf(wish, said), isStop(wish, said) ? null : row.etag));
       if (shadow !== null) {
         row = withShadow(row, shadow);
@@ -61,12 +63,30 @@ export async function move(shown: BoardRow, wish: Wish): Promise<number | null> 
         say(`${name} is ${standing(row)}${said.for === "" ? "" : ` for ${said.for}`}`);
         return row.revision;
       }
+      isSent = false;
       row = withShadow(row, (await api.shadow(name)).value);
       isMoved = true;
     }
   } catch (thrown) {
-    complain(`${name} was not moved`, asProblem(thrown));
+    const problem = asProblem(thrown);
+    if (isSent && mayBeDone(problem)) {
+      complain(`It is not known whether ${name} was moved`, problem);
+      void look(name);
+    } else {
+      complain(`${name} was not moved`, problem);
+    }
     return null;
+  }
+}
+
+/** Reads where it stands now. */
+async function look(name: string): Promise<void> {
+  try {
+    const { value } = await api.shadow(name);
+    const row = learn(name, (before) => withShadow(before, value));
+    if (row !== null) say(`${name} is ${standing(row)} now`);
+  } catch (thrown) {
+    complain(`Where ${name} stands now was not read`, asProblem(thrown));
   }
 }
 

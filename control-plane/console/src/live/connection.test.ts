@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
-import { line, start, stop } from "./connection";
+import type { BoardRow } from "../api/types";
+import { learn, line, live, start, stop } from "./connection";
 
 const SNAPSHOT = `event: snapshot\ndata: ${JSON.stringify({ revision: 1, shadows: [], nodes: {} })}\n\n`;
 
@@ -69,6 +70,17 @@ test("a page that connects anew is not live before it has heard anything", async
   expect(line.value.state).toBe("connecting");
   await write(SNAPSHOT);
   expect(line.value.state).toBe("live");
+});
+
+test("what is read besides is taken in, unless the stream told of something newer", async () => {
+  const shadows = [{ name: "a", revision: 5, percent: 10 }];
+  start(false);
+  await write(`event: snapshot\ndata: ${JSON.stringify({ revision: 5, shadows, nodes: {} })}\n\n`);
+  const read = (revision: number, percent: number) => learn("a", (row): BoardRow => ({ ...row, revision, percent }))?.percent;
+  expect(read(4, 90)).toBe(10);
+  expect(read(6, 20)).toBe(20);
+  expect(live.value).toMatchObject({ revision: 6 });
+  expect(learn("deleted", (row) => row)).toBeNull();
 });
 
 test("after a sleep the silence counts that no timer noticed", async () => {

@@ -5,9 +5,10 @@ import { signal } from "@preact/signals";
 import { session } from "../api/client";
 import { ofAnswer } from "../api/problem";
 import type { Problem } from "../api/problem";
+import type { BoardRow } from "../api/types";
 import { wait } from "./backoff";
 import { EventParser } from "./sse";
-import { reduce } from "./state";
+import { reduce, withRow } from "./state";
 import type { LiveState } from "./state";
 
 export type Line =
@@ -53,6 +54,15 @@ export function stop(): void {
 /** Tries again now, not after the wait. */
 export function retryNow(): void {
   wakeUp?.();
+}
+
+/** Takes in where a shadow stands, by whatever way that was read. What the stream told since is newer. */
+export function learn(name: string, newer: (row: BoardRow) => BoardRow): BoardRow | null {
+  const row = live.value?.shadows.get(name);
+  if (live.value === null || row === undefined) return null;
+  const learnt = newer(row);
+  if (learnt.revision > row.revision) live.value = withRow(live.value, learnt);
+  return live.value.shadows.get(name) ?? null;
 }
 
 /** Timers stand still while a machine sleeps: when somebody looks again, the clock on the wall says how long it was silent. */

@@ -20,11 +20,8 @@ export function reduce(state: LiveState | null, { event, data }: ServerEvent): L
   if (event === "snapshot") return snapshot(JSON.parse(data) as Board, state);
   if (state === null) return null;
   switch (event) {
-    case "shadow": {
-      const row = JSON.parse(data) as BoardRow;
-      const shadows = new Map(state.shadows).set(row.name, row);
-      return { ...state, shadows, revision: Math.max(state.revision, row.revision) };
-    }
+    case "shadow":
+      return withRow(state, JSON.parse(data) as BoardRow);
     case "shadow-deleted": {
       const { name } = JSON.parse(data) as { name: string };
       if (!state.shadows.has(name)) return state;
@@ -45,6 +42,12 @@ export function reduce(state: LiveState | null, { event, data }: ServerEvent): L
       // `lagged` announces a snapshot; others are of a newer server.
       return state;
   }
+}
+
+/** The state after a row was read. */
+export function withRow(state: LiveState, row: BoardRow): LiveState {
+  const shadows = new Map(state.shadows).set(row.name, row);
+  return { ...state, shadows, revision: Math.max(state.revision, row.revision) };
 }
 
 function snapshot(board: Board, before: LiveState | null): LiveState {

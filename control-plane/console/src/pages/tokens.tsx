@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 
-import { asProblem } from "../api/problem";
+import { asProblem, mayBeDone } from "../api/problem";
 import * as api from "../api/routes";
 import type { Token } from "../api/types";
 import { useLoad } from "../app/load";
@@ -22,7 +22,10 @@ export function TokensPage() {
       .revokeToken(token.id)
       .then(
         () => say(`${token.name} is revoked`),
-        (thrown: unknown) => complain(`${token.name} was not revoked`, asProblem(thrown)),
+        (thrown: unknown) => {
+          const problem = asProblem(thrown);
+          complain(mayBeDone(problem) ? `It is not known whether ${token.name} was revoked` : `${token.name} was not revoked`, problem);
+        },
       )
       .finally(() => {
         setLeaving(null);
@@ -70,6 +73,7 @@ export function TokensPage() {
       )}
       {isMaking && (
         <NewToken
+          onUnknown={loaded.again}
           onClose={() => {
             setMaking(false);
             loaded.again();

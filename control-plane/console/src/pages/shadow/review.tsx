@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 
-import { asProblem } from "../../api/problem";
+import { asProblem, mayBeDone } from "../../api/problem";
 import type { Problem } from "../../api/problem";
 import * as api from "../../api/routes";
 import { useLoad } from "../../app/load";
@@ -43,7 +43,7 @@ function ReviewDialog({ name, proposal }: { name: string; proposal: Proposal }) 
         setProblem(refused);
         setBusy(false);
         // The dialog then shows what it would be a change of now.
-        if (refused.kind === "stale") loaded.again();
+        if (refused.kind === "stale" || mayBeDone(refused)) loaded.again();
       });
   };
   return (
@@ -51,7 +51,13 @@ function ReviewDialog({ name, proposal }: { name: string; proposal: Proposal }) 
       <p>{proposal.words}</p>
       <NotRead loaded={loaded} />
       {loaded.isLoading && <Waiting what="the shadow as it is" />}
-      {now !== null && before === after && <p class="warning">The shadow says so already; evidence of before is still counted in.</p>}
+      {now !== null && before === after && (
+        <p class="warning">
+          {problem !== null && mayBeDone(problem)
+            ? "The shadow says so now."
+            : "The shadow says so already; evidence of before is still counted in."}
+        </p>
+      )}
       {now !== null && before !== after && (
         <>
           <TextDiff before={before} after={after} label="What changes in the manifest" />

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 
-import { asProblem } from "../../api/problem";
+import { asProblem, mayBeDone } from "../../api/problem";
 import type { Problem } from "../../api/problem";
 import * as api from "../../api/routes";
 import type { Scope, Token } from "../../api/types";
@@ -29,8 +29,14 @@ const SCOPE = {
   node: "Which nodes: ids, or beginnings of ids as in edge-*; empty for all",
 };
 
+interface NewTokenProps {
+  /** It may have been made, or not. */
+  onUnknown: () => void;
+  onClose: () => void;
+}
+
 /** Makes a token, and shows it once. */
-export function NewToken({ onClose }: { onClose: () => void }) {
+export function NewToken({ onUnknown, onClose }: NewTokenProps) {
   const [name, setName] = useState("");
   const [role, setRole] = useState<Role>("viewer");
   const [scope, setScope] = useState("");
@@ -53,8 +59,10 @@ export function NewToken({ onClose }: { onClose: () => void }) {
       .then(
         ({ token }) => setMade(token),
         (thrown: unknown) => {
-          setProblem(asProblem(thrown));
+          const refused = asProblem(thrown);
+          setProblem(refused);
           setBusy(false);
+          if (mayBeDone(refused)) onUnknown();
         },
       );
   };
@@ -106,6 +114,7 @@ export function NewToken({ onClose }: { onClose: () => void }) {
         {problem !== null && (
           <div role="alert">
             <ProblemText problem={problem} />
+            {mayBeDone(problem) && <p>Make it again with the same fields: if it was made, you get that one, and no second.</p>}
           </div>
         )}
         <div class="actions">
