@@ -165,6 +165,23 @@ mod tests {
         assert_eq!((shown.part.raw_bodies.candidate, shown.part.raw_bodies.control), (60_000, 60_000));
     }
 
+    /// The first pairs differ in fields of which nobody knows yet that they are noise, and a worker sends few of them.
+    #[test]
+    fn the_first_pairs_do_not_outweigh_the_rest() {
+        let mut tally = Tally::default();
+        let bodies = &mut tally.numbers.evidence.bodies;
+        (bodies.compared, bodies.unequal) = (5_500, 5_500);
+        for index in 0..1_500 {
+            let (is_first, stands_for) = if index < 20 { (true, 200.0) } else { (false, 1.0) };
+            let weight = tally.trimmed(stands_for);
+            tally.examine("pair", &found(is_first), weight);
+        }
+        let over_noise = tally.shown(false).part.evidence.bodies.over_noise().unwrap();
+        assert!((over_noise - 20.0 / 1_500.0).abs() < 1e-9, "{over_noise}");
+        // Once many were seen, each counts for as many as it stands for.
+        assert_eq!(tally.trimmed(70.0), 70.0);
+    }
+
     #[test]
     fn a_small_worker_that_is_wrong_does_not_speak_for_all() {
         let mut tally = Tally::default();

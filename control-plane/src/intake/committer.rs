@@ -356,11 +356,17 @@ impl Committer {
         let NewPair { pair: id, shadow, epoch, endpoint, .. } = &pair.kept;
         let at_ms = self.believed(pair.at_ms, pair.began_ms, now_ms);
         let endpoint = self.endpoint(shadow, *epoch, endpoint).await?;
+        let whole = key(shadow, *epoch, Span::All, at_ms, Some(&endpoint));
+        // Every window counts it alike.
+        let weight = match self.window(&whole).await? {
+            Some(Numbers::Tally(tally)) => tally.trimmed(pair.weight),
+            _ => pair.weight,
+        };
         for span in Span::ALL {
             let key = key(shadow, *epoch, span, at_ms, Some(&endpoint));
             if let Some(Numbers::Tally(tally)) = self.window(&key).await? {
                 match &pair.examined {
-                    Some(examined) => tally.examine(id, examined, pair.weight),
+                    Some(examined) => tally.examine(id, examined, weight),
                     None => tally.cut_off(),
                 }
             }

@@ -91,6 +91,9 @@ impl RawWeights {
     }
 }
 
+/// A pair counts for one part in so many, at the most, of all that were examined before.
+const PARTS: f64 = 20.0;
+
 /// So many combinations of statuses are kept of an endpoint, as in a report that is shown.
 const MAX_STATUSES: usize = 256;
 
@@ -126,6 +129,16 @@ impl Tally {
         let over_noise = self.fields.add(pair, examined, weight, compared);
         self.examined.add(over_noise.candidate, over_noise.control);
         self.weights.add(over_noise, weight);
+    }
+
+    /// For how many pairs the next one that is examined may count, if it stands for `weight` of them.
+    ///
+    /// While nobody knows yet what is noise, any field tells the candidate from the control. A worker sends few pairs until it
+    /// hears how many it may, so that just these would stand for many, and outweigh what is learnt from thousands. So weights are
+    /// trimmed (Potter 1990) by what was examined before, and not by what is in the pair: twins stay as likely as each other to be
+    /// the one that differs.
+    pub fn trimmed(&self, weight: f64) -> f64 {
+        weight.min((self.weights.sum / PARTS).max(1.0))
     }
 
     /// Counts a pair of which only the beginnings were there, and the same.
