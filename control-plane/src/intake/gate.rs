@@ -87,17 +87,18 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        let peer = request.extensions().get::<Peer>().cloned();
+        let peer = request.extensions().get::<Peer>();
         let authorization = request.headers().get(http::header::AUTHORIZATION).map(HeaderValue::as_bytes);
         // Before a byte of the body is read.
-        match self.access.node(authorization, peer.as_ref()) {
-            Ok(identity) => drop(request.extensions_mut().insert(identity)),
+        let identity = match self.access.node(authorization, peer) {
+            Ok(identity) => identity,
             Err(refused) => {
-                debug!(peer = ?peer.as_ref().map(|peer| peer.address), %refused, "a report was refused");
+                debug!(peer = ?peer.map(|peer| peer.address), %refused, "a report was refused");
                 return Box::pin(async { Ok(Status::from(refused).into_http()) });
             }
-        }
-        let used = peer.as_ref().map(|peer| peer.calls.begin());
+        };
+        let used = peer.map(|peer| peer.calls.begin());
+        request.extensions_mut().insert(identity);
         let reading = Arc::clone(&self.reading);
         // The one that is ready goes, its clone stays.
         let clone = self.inner.clone();
